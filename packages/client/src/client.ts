@@ -1,0 +1,103 @@
+import { readImpersonation, readSignIn } from './answers.ts'
+import { type Connection, isHeaderValue, type LicenseClientOptions, readConnection } from './connection.ts'
+import { type CallOptions, sharedDeadline } from './deadline.ts'
+import { BadCredentials, NoAccess, NoValidToken } from './errors.ts'
+import { request } from './http.ts'
+import { refuse } from './refusals.ts'
+import { Session } from './session.ts'
+import { type Inspect, inspectCustom, shown } from './shown.ts'
+
+/**
+ * One application at one License server. It holds no user and may be shared between all requests of a process. `Slugs` names the
+ * application's permissions, so that the compiler finds a mistyped one.
+ *
+ * @example
+ * ```ts
+ * const license = new LicenseClient<'list_invoices' | 'create_invoice'>('crm', { baseUrl: 'https://license.example' })
+ * const session = await license.authenticate(email, password)
+ * session.permissions.has('create_invoice', companyId)
+ * ```
+ */
+export class LicenseClient<Slugs extends string = string> {
+  readonly #connection: Connection
+
+  /** @throws TypeError for an option that can't be right */
+  constructor(applicationId: string, options: LicenseClientOptions) {
+    this.#connection = readConnection(applicationId, options)
+  }
+
+  get applicationId(): string {
+    return this.#connection.applicationId
+  }
+
+  /** The server's address, without `/api/v1`. */
+  get baseUrl(): string {
+    return this.#connection.address
+  }
+
+  /**
+   * Signs a user in. Sent once, never repeated.
+   *
+   * @throws LicenseError `bad_credentials`, `no_access`, `account_disabled`, `too_many_attempts`, `unreachable`, …
+   */
+  async authenticate(email: string, password: string, options: CallOptions = {}): Promise<Session<Slugs>> {
+    // An application may hand on what somebody sent it as JSON; nothing but two strings can be right.
+    if (typeof email !== 'string' || typeof password !== 'string') {
+      throw new BadCredentials('The name and the password must be strings.', { code: 'bad_credentials' })
+    }
+    const body = { username: email, password }
+    const answer = await request(
+      this.#connection,
+      { name: 'sign-in', method: 'POST', path: 'auth/authenticate/', body, repeatable: false },
+      options,
+    )
+    const { token, ...told } = readSignIn(answer)
+    const session = new Session<Slugs>(this.#connection, token, told)
+    // Our server refuses this itself; another one may not.
+    if (session.permissions.isEmpty) throw refuse(NoAccess, 'no_access')
+    return session
+  }
+
+  /** The session of a user who signed in before. Nothing is asked: permissions are empty until `getPermissions()`. */
+  session(token: string): Session<Slugs> {
+    return new Session(this.#connection, token)
+  }
+
+  /**
+   * Takes a supporter's one-time token and begins a session as the user it is for, in one company, whose permissions are asked for
+   * too. The one-time token is sent once, never repeated, and is used up even where the second question fails.
+   *
+   * @throws LicenseError `invalid_impersonation`, `no_access`, `company_not_accessible`, `unreachable`, …
+   */
+  async validateImpersonation(oneTimeToken: string, options: CallOptions = {}): Promise<Session<Slugs>> {
+    if (!isHeaderValue(oneTimeToken)) {
+      throw refuse(NoValidToken, 'invalid_impersonation')
+    }
+    const shared = sharedDeadline(options, this.#connection.timeout)
+    const answer = await request(
+      this.#connection,
+      {
+        name: 'impersonation',
+        method: 'POST',
+        path: 'auth/impersonation-validation/',
+        body: { token: oneTimeToken },
+        repeatable: false,
+      },
+      shared,
+    )
+    const { token, user, expiresAt, ...impersonation } = readImpersonation(answer)
+    const begin = { user, expiresAt, impersonation: { ...impersonation, endsAt: expiresAt } }
+    const session = new Session<Slugs>(this.#connection, token, begin)
+    await session.getCompanyPermissions(impersonation.companyId, shared)
+    if (session.permissions.isEmpty) throw refuse(NoAccess, 'no_access')
+    return session
+  }
+
+  toJSON(): { applicationId: string; baseUrl: string } {
+    return { applicationId: this.applicationId, baseUrl: this.baseUrl }
+  }
+
+  [inspectCustom](_depth: number, options: object, inspect?: Inspect): string {
+    return shown('LicenseClient', this, options, inspect)
+  }
+}
