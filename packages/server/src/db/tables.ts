@@ -1,0 +1,187 @@
+import type { Generated } from 'kysely'
+
+// One description for SQLite and PostgreSQL. Times are milliseconds UTC; an open start is START_OF_TIME and an open end is
+// END_OF_TIME (domain/interval.ts), so that bounds are never null and compare like any other. Switches are 0 or 1.
+type Switch = 0 | 1
+
+export type Tables = {
+  house: HouseTable
+  users: UsersTable
+  companies: CompaniesTable
+  memberships: MembershipsTable
+  applications: ApplicationsTable
+  permissions: PermissionsTable
+  roles: RolesTable
+  role_permissions: RolePermissionsTable
+  licenses: LicensesTable
+  license_permissions: LicensePermissionsTable
+  license_roles: LicenseRolesTable
+  seats: SeatsTable
+  grants: GrantsTable
+  tokens: TokensTable
+  impersonations: ImpersonationsTable
+  refusals: RefusalsTable
+}
+
+/** What the house knows about itself, one row a fact: `key_check`, `created_at`, `oldest_program`. */
+type HouseTable = { name: string; value: string }
+
+type UsersTable = {
+  id: string
+  /** Canonical (domain/email.ts). */
+  email: string
+  first_name: string
+  last_name: string
+  pin: string | null
+  password_hash: string | null
+  /** 1 for an imported string, verified as it was received; 0 for our own, of the NFKC form. */
+  password_foreign: Switch
+  active: Switch
+  operator: Switch
+  managed_by: string | null
+  /** Tokens issued at or before this moment are read as ended. */
+  sessions_ended_at: number
+  created_at: number
+  updated_at: number
+}
+
+type CompaniesTable = { id: string; name: string; active: Switch; created_at: number; updated_at: number }
+
+type MembershipsTable = {
+  company_id: string
+  user_id: string
+  role: 'member' | 'admin'
+  is_primary: Switch
+  active: Switch
+  joined_at: number
+}
+
+type ApplicationsTable = {
+  id: string
+  name: string
+  dialect: 'v1'
+  exposes_pin: Switch
+  active: Switch
+  /** SHA-256 of the secret; null for applications made for old clients. */
+  secret_hash: string | null
+  /** Null: the house's default. */
+  token_days: number | null
+  /** Null: the house's default; 0: no idle limit. */
+  token_idle_days: number | null
+  /** Grows with every change of the tree, in the same transaction: what was computed from an older one is not used. */
+  tree_version: number
+  sessions_ended_at: number
+  created_at: number
+  updated_at: number
+}
+
+/** Numbers inside, slugs outside: a rename touches one row. Every application has its `use_app`. */
+type PermissionsTable = {
+  id: Generated<number>
+  application_id: string
+  slug: string
+  name: string
+  description: string
+  needs: number | null
+  operator_only: Switch
+}
+
+type RolesTable = {
+  id: Generated<number>
+  application_id: string
+  /** Null: the application's own. */
+  company_id: string | null
+  key: string
+  name: string
+}
+
+type RolePermissionsTable = { role_id: number; permission_id: number }
+
+type LicensesTable = {
+  company_id: string
+  application_id: string
+  starts_at: number
+  ends_at: number
+  grace_days: number
+  /** Null: unlimited. */
+  seats: number | null
+  seats_held: number
+  suspended: Switch
+  /** 1: all permissions but `is_superuser`; 0: those in license_permissions. */
+  includes_all: Switch
+  note: string
+  created_at: number
+  updated_at: number
+}
+
+type LicensePermissionsTable = { company_id: string; application_id: string; permission_id: number }
+type LicenseRolesTable = { company_id: string; application_id: string; role_id: number }
+
+type SeatsTable = {
+  company_id: string
+  application_id: string
+  user_id: string
+  starts_at: number
+  ends_at: number
+  given_at: number
+}
+
+/** A permission or a role, never both. `revoked_at` keeps what was taken away; END_OF_TIME while it stands. */
+type GrantsTable = {
+  id: string
+  company_id: string
+  application_id: string
+  user_id: string
+  permission_id: number | null
+  role_id: number | null
+  starts_at: number
+  ends_at: number
+  reason: string
+  granted_by: string
+  granted_at: number
+  revoked_at: number | null
+}
+
+type TokensTable = {
+  id: string
+  /** SHA-256 of the token, base64url. */
+  hash: string
+  user_id: string
+  application_id: string
+  issued_at: number
+  expires_at: number
+  /** Milliseconds without use after which it is read as ended; 0: no limit. */
+  idle_limit: number
+  last_used_at: number
+  revoked_at: number | null
+  /** The one company that an impersonation's token answers for. */
+  only_company_id: string | null
+  impersonation_id: string | null
+}
+
+type ImpersonationsTable = {
+  id: string
+  /** SHA-256 of the one-time token. */
+  hash: string
+  user_id: string
+  company_id: string
+  application_id: string
+  /** The supporter, as an email address; null when it came from the server's own command line. */
+  started_by: string | null
+  reason: string
+  created_at: number
+  expires_at: number
+  /** When what the one-time token is exchanged for ends. */
+  session_ends_at: number
+  used_at: number | null
+}
+
+/** Bounded notes of what was refused: one row for the like of it, counted. */
+type RefusalsTable = {
+  kind: string
+  application_id: string
+  subject: string
+  times: number
+  first_at: number
+  last_at: number
+}
