@@ -126,7 +126,7 @@ type SeatsTable = {
   given_at: number
 }
 
-/** A permission or a role, never both. `revoked_at` keeps what was taken away; END_OF_TIME while it stands. */
+/** A permission or a role, never both. `revoked_at` keeps what was taken away; null while it stands. */
 type GrantsTable = {
   id: string
   company_id: string

@@ -1,7 +1,7 @@
 import type { Facts } from './facts.ts'
 import { inForce, phase } from './interval.ts'
 import { licenseState } from './license-state.ts'
-import { pathToRoot, type Tree } from './tree.ts'
+import type { Tree } from './tree.ts'
 
 export type Refusal =
   | 'application_off'
@@ -86,7 +86,8 @@ export function included(tree: Tree, facts: Facts): Uint8Array {
 }
 
 function mark(tree: Tree, marks: Uint8Array, rank: number): void {
-  for (const step of pathToRoot(tree, rank)) marks[step] = 1
+  // What is marked has all that it needs marked already: each permission is visited once, however many grants there are.
+  for (let step = rank; step >= 0 && marks[step] === 0; step = tree.parents[step] ?? -1) marks[step] = 1
 }
 
 /**

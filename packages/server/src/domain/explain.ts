@@ -28,10 +28,11 @@ export type Explanation<Grant extends GrantFacts = GrantFacts> = {
  */
 export function explain<Grant extends GrantFacts>(
   tree: Tree,
-  facts: Facts & { grants: readonly Grant[] },
+  facts: Omit<Facts, 'grants'> & { grants: readonly Grant[] },
   slug: string,
   now: number,
 ): Explanation<Grant> {
+  const grants: readonly Grant[] = facts.grants
   const rank = tree.rankBySlug.get(slug) ?? -1
   const isGranted = granted(tree, facts, now)[rank] === 1
   const isIncluded = included(tree, facts)[rank] === 1
@@ -41,7 +42,7 @@ export function explain<Grant extends GrantFacts>(
     allowed: because === null,
     because,
     links: LINKS.map((link) => ({ name: link.name, refusal: link.refusal(facts, now) })),
-    paths: slug === ROOT ? [] : facts.grants.flatMap((grant) => pathsTo(tree, grant, rank, now)),
+    paths: slug === ROOT ? [] : grants.flatMap((grant) => pathsTo(tree, grant, rank, now)),
     isIncluded,
   }
 }
@@ -50,5 +51,6 @@ function pathsTo<Grant extends GrantFacts>(tree: Tree, grant: Grant, rank: numbe
   const path = pathToRoot(tree, tree.rankById.get(grant.permission) ?? -1)
   const end = path.indexOf(rank)
   if (end < 0) return []
-  return [{ grant, phase: phase(grant, now), slugs: path.slice(0, end + 1).map((step) => tree.slugs[step] ?? '') }]
+  const slugs = path.slice(0, end + 1).map((step) => tree.slugs[step] ?? '')
+  return [{ grant, phase: phase(grant, now), slugs }]
 }

@@ -8,9 +8,13 @@ export function normalPassword(password: string): string {
   return password.normalize('NFKC')
 }
 
-/** Whether a password can be hashed at all: text without lone surrogates, which UTF-8 has no form for. */
+/**
+ * Whether a password can be hashed at all: text without lone surrogates, which UTF-8 has no form for. Its length counts as
+ * typed or as NFKC, whichever is shorter: a keyboard that sends accents apart may double what was chosen at full length.
+ */
 export function isHashable(password: string): boolean {
-  return password.isWellFormed() && password.length > 0 && [...password].length <= PASSWORD_MAX_LENGTH
+  if (!password.isWellFormed() || password.length === 0) return false
+  return [password, normalPassword(password)].some((form) => [...form].length <= PASSWORD_MAX_LENGTH)
 }
 
 /** What a new password fails, as a sentence's end; undefined when it will do. No composition rules. */

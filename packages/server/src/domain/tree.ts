@@ -36,12 +36,25 @@ export function buildTree(permissions: readonly PermissionNode[]): Tree {
     if (rank === root || rank === superuser) return -1
     return permission.needs === null ? root : (rankById.get(permission.needs) ?? root)
   })
-  const tree = { slugs, parents, operatorOnly: [] as boolean[], rankById, rankBySlug, root, superuser }
-  // What needs something that only operators may give is operators' only too: the weaker would smuggle in the stronger.
-  tree.operatorOnly = ranked.map(
-    (_, rank) => rank === superuser || pathToRoot(tree, rank).some((step) => ranked[step]?.operatorOnly === true),
-  )
-  return tree
+  const marked = ranked.map((permission, rank) => rank === superuser || permission.operatorOnly)
+  return { slugs, parents, operatorOnly: inherited(parents, marked), rankById, rankBySlug, root, superuser }
+}
+
+/** What needs something that only operators may give is operators' only too: the weaker would smuggle in the stronger. */
+function inherited(parents: Int32Array, marked: readonly boolean[]): boolean[] {
+  const known = new Map<number, boolean>()
+  for (const rank of marked.keys()) {
+    // Up to what is known already, so that a deep tree costs each permission once.
+    const path: number[] = []
+    let step = rank
+    for (; step >= 0 && !known.has(step); step = parents[step] ?? -1) path.push(step)
+    let only = known.get(step) ?? false
+    for (const below of path.reverse()) {
+      only ||= marked[below] === true
+      known.set(below, only)
+    }
+  }
+  return [...marked.keys()].map((rank) => known.get(rank) === true)
 }
 
 /** A permission and all that it needs, itself first. */
@@ -67,7 +80,8 @@ export function treeFaults(permissions: ReadonlyMap<string, { needs: string | nu
     if (slug === ROOT) faults.push({ slug, fault: `"${ROOT}" is the root and needs nothing` })
     else if (slug === SUPERUSER) faults.push({ slug, fault: `"${SUPERUSER}" needs nothing` })
     else if (needs === SUPERUSER) faults.push({ slug, fault: `nothing can need "${SUPERUSER}"` })
-    else if (needs !== ROOT && !permissions.has(needs)) faults.push({ slug, fault: `needs "${needs}", which is no permission of this application` })
+    else if (needs !== ROOT && !permissions.has(needs))
+      faults.push({ slug, fault: `needs "${needs}", which is no permission of this application` })
   }
   return faults.length > 0 ? faults : circles(permissions)
 }

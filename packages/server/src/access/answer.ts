@@ -1,0 +1,59 @@
+import type { Context } from '../context.ts'
+import { effective } from '../domain/effective.ts'
+import { byCodePoint } from '../domain/tree.ts'
+import { AppError } from '../errors.ts'
+import type { AnswerFacts, CompanyFacts } from './facts.ts'
+
+export type CompanyAnswer = { id: string; name: string; permissions: string[]; isPrimary: boolean; joinedAt: number }
+
+/** What a user may do in one application at one moment: the companies by name, then id, that have `use_app`. */
+export type Answer = { companies: CompanyAnswer[]; primary: CompanyAnswer | null }
+
+/** Judges facts with their own tree. Undefined when the tree has changed since the facts were read: read them again. */
+export async function answerFrom(ctx: Context, facts: AnswerFacts, now: number): Promise<Answer | undefined> {
+  const tree = await ctx.trees.find(ctx.db.read, facts.application.id, facts.application.treeVersion)
+  if (!tree) return undefined
+  const companies: CompanyAnswer[] = []
+  for (const company of facts.companies) {
+    const permissions = effective(tree, company, now)
+    if (permissions.length > 0) companies.push(asAnswer(company, permissions))
+  }
+  companies.sort((a, b) => byCodePoint(a.name, b.name) || byCodePoint(a.id, b.id))
+  return { companies, primary: primaryOf(companies) }
+}
+
+function asAnswer(company: CompanyFacts, permissions: string[]): CompanyAnswer {
+  const { companyId: id, companyName: name, isPrimary, joinedAt } = company
+  return { id, name, permissions, isPrimary, joinedAt }
+}
+
+/** The one marked primary, else the one that the user joined first. */
+function primaryOf(companies: readonly CompanyAnswer[]): CompanyAnswer | null {
+  let found: CompanyAnswer | null = null
+  for (const company of companies) {
+    if (company.isPrimary) return company
+    if (!found || company.joinedAt < found.joinedAt || (company.joinedAt === found.joinedAt && company.id < found.id)) found = company
+  }
+  return found
+}
+
+
+/** The answer for someone who has no token yet. Undefined when the user or the application is not there. */
+export async function loadAnswer(
+  ctx: Context,
+  userId: string,
+  applicationId: string,
+): Promise<{ facts: AnswerFacts; answer: Answer } | undefined> {
+  // The tree may change between the facts and it; then both are read again, so that an answer is of one moment.
+  for (let tries = 0; tries < 10; tries++) {
+    const facts = await ctx.facts.byUser(userId, applicationId)
+    if (!facts) return undefined
+    const answer = await answerFrom(ctx, facts, ctx.now())
+    if (answer) return { facts, answer }
+  }
+  throw rightsAreMoving()
+}
+
+export function rightsAreMoving(): AppError {
+  return new AppError('busy', { detail: 'The permissions are changing just now. Try again in a moment.', retryAfter: 1 })
+}

@@ -1,0 +1,41 @@
+import { ConfigError, ownEnvironment, readConfig } from '../config.ts'
+import type { Context } from '../context.ts'
+import { createContext, createLog } from '../context.ts'
+import { isUnreachable } from '../db/postgres.ts'
+import { isBusy } from '../db/sqlite.ts'
+import { AppError, CommandError } from '../errors.ts'
+
+/** Says on standard error what went wrong and returns the exit code: 1 refused or failed, 2 wrong use or settings. */
+export function reportError(error: unknown): number {
+  const say = (line: string) => process.stderr.write(`${line}\n`)
+  if (error instanceof ConfigError) {
+    say(error.faults.length === 1 ? 'A setting is wrong:' : `${error.faults.length} settings are wrong:`)
+    for (const fault of error.faults) say(`  ${fault}`)
+    return 2
+  }
+  if (error instanceof CommandError) {
+    for (const line of error.lines) say(line)
+    return 1
+  }
+  if (error instanceof AppError) {
+    say(error.detail)
+    for (const fault of error.faults) say(`  ${fault.path}: ${fault.message}`)
+    return 1
+  }
+  if (isUnreachable(error)) say(`The database does not answer: ${(error as Error).message}. Check LICENSE_DATABASE_URL and that it runs.`)
+  else if (isBusy(error)) say('The database is in use by another process, and stayed so. Try again, or stop that process.')
+  else say(error instanceof Error ? (error.stack ?? error.message) : String(error))
+  return 1
+}
+
+/** Opens the house for one command, and closes it after. Its log is silent: what a command has to say, it prints. */
+export async function withHouse<T>(act: (ctx: Context) => Promise<T>, options: { migrates?: boolean } = {}): Promise<T> {
+  const config = readConfig(ownEnvironment())
+  await using ctx = await createContext(config, { log: createLog({ logLevel: 'silent' }), ...options })
+  return await act(ctx)
+}
+
+/** One answer, for programs as JSON, for people as lines. */
+export function print(asJson: boolean | undefined, value: unknown, lines: () => readonly string[]): void {
+  process.stdout.write(asJson ? `${JSON.stringify(value, null, 2)}\n` : `${lines().join('\n')}\n`)
+}

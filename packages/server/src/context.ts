@@ -1,0 +1,94 @@
+import { type Logger, pino } from 'pino'
+import { TreeCache } from './access/tree-cache.ts'
+import { prepareFacts, type FactsQueries } from './access/facts.ts'
+import { Refusals } from './audit/refusals.ts'
+import type { Config } from './config.ts'
+import { Hasher } from './credentials/hasher.ts'
+import { TokenUse } from './credentials/token-use.ts'
+import { type Database, openDatabase } from './db/database.ts'
+import { migrate, schemaState } from './db/migrate.ts'
+import { CommandError } from './errors.ts'
+import { loadHouseKeys } from './keys/house-keys.ts'
+import type { KeyRing } from './keys/ring.ts'
+
+/** What every act needs: made once per process, by hand, here. */
+export type Context = {
+  config: Config
+  db: Database
+  /** Milliseconds UTC. The only clock. */
+  now(): number
+  log: Logger
+  keys: KeyRing
+  hasher: Hasher
+  facts: FactsQueries
+  trees: TreeCache
+  tokenUse: TokenUse
+  refusals: Refusals
+  [Symbol.asyncDispose](): Promise<void>
+}
+
+export type ContextOptions = {
+  now?: () => number
+  log?: Logger
+  /** Brings an empty or older schema up to this program first. */
+  migrates?: boolean
+}
+
+/** Opens the house. @throws CommandError when the database is not one that this program can run on. */
+export async function createContext(config: Config, options: ContextOptions = {}): Promise<Context> {
+  const log = options.log ?? createLog(config)
+  const db = openDatabase(config.database, {
+    poolSize: config.databasePool,
+    onIdleError: (error) => log.warn({ err: error }, 'an idle database connection broke'),
+  })
+  try {
+    if (options.migrates) await migrate(db)
+    await requireSchema(db)
+    const keys = await loadHouseKeys(config, db)
+    const tokenUse = new TokenUse()
+    const refusals = new Refusals()
+    return {
+      config,
+      db,
+      now: options.now ?? Date.now,
+      log,
+      keys,
+      hasher: new Hasher({ concurrency: config.hashConcurrency, queue: config.hashQueue }),
+      facts: prepareFacts(db),
+      trees: new TreeCache(),
+      tokenUse,
+      refusals,
+      async [Symbol.asyncDispose]() {
+        try {
+          await tokenUse.flush(db)
+          await refusals.flush(db)
+        } catch (error) {
+          log.warn({ err: error }, 'the last uses of tokens could not be noted')
+        }
+        await db.close()
+      },
+    }
+  } catch (error) {
+    await db.close()
+    throw error
+  }
+}
+
+async function requireSchema(db: Database): Promise<void> {
+  const known = await schemaState(db)
+  if (known.state === 'empty') throw new CommandError('The database is empty. Run `license-server migrate` or `license-server seed FILE` first.')
+  if (known.state === 'behind') throw new CommandError('The database is of an older program. Make a backup, then run `license-server migrate`.')
+  if (known.state === 'newer' && !known.mayRun) throw new CommandError('The database was made by a newer program that this one can not run beside. Update this program.')
+}
+
+/** Structured lines on standard output. What may hold a secret is left out by name, besides never being put in. */
+export function createLog(config: Pick<Config, 'logLevel'>): Logger {
+  const secrets = ['password', 'token', 'secret', 'auth_token', 'authorization', 'hash', 'password_hash']
+  return pino({
+    level: config.logLevel,
+    base: null,
+    timestamp: pino.stdTimeFunctions.isoTime,
+    formatters: { level: (label) => ({ level: label }) },
+    redact: { paths: [...secrets, ...secrets.map((name) => `*.${name}`), '*.headers'], censor: '(left out)' },
+  })
+}

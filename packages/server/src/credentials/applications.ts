@@ -1,0 +1,36 @@
+import type { Context } from '../context.ts'
+import { findApplication, type StoredApplication } from '../directory/application-store.ts'
+import { AppError } from '../errors.ts'
+import { isSecretOf } from './secrets.ts'
+
+/** Who asks: the application, as its request says. */
+export type ApplicationClaim = { applicationId: string | undefined; secret: string | undefined }
+
+/**
+ * The application that asks, switched on and, where it has a secret, proved.
+ * @throws AppError `unknown_application`, `application_secret_required`
+ */
+export async function requireApplication(ctx: Context, claim: ApplicationClaim): Promise<StoredApplication> {
+  if (claim.applicationId === undefined) {
+    throw new AppError('unknown_application', {
+      detail: 'The request names no application: send its id as X-LICENSE-MODULE.',
+    })
+  }
+  const application = await findApplication(ctx.db.read, claim.applicationId)
+  if (!application?.isActive) throw unknownApplication()
+  requireSecret(application.secretHash, claim.secret)
+  return application
+}
+
+/** Unknown and switched off read the same. */
+export function unknownApplication(): AppError {
+  return new AppError('unknown_application', { detail: 'This application is not known here, or it is switched off.' })
+}
+
+export function requireSecret(stored: string | null, secret: string | undefined): void {
+  if (stored === null || (secret !== undefined && isSecretOf(secret, stored))) return
+  const missing = 'This application must prove itself: send its secret as X-LICENSE-SECRET.'
+  throw new AppError('application_secret_required', {
+    detail: secret === undefined ? missing : "The application's secret is wrong.",
+  })
+}

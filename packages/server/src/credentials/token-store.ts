@@ -1,0 +1,85 @@
+import type { Db } from '../db/database.ts'
+
+export type NewToken = {
+  id: string
+  hash: string
+  user_id: string
+  application_id: string
+  issued_at: number
+  expires_at: number
+  idle_limit: number
+  last_used_at: number
+  revoked_at: null
+  only_company_id: string | null
+  impersonation_id: string | null
+}
+
+export async function insertToken(db: Db, token: NewToken): Promise<void> {
+  await db.insertInto('tokens').values(token).execute()
+}
+
+/** False when it was dead already, or never was. */
+export async function revokeTokenByHash(db: Db, hash: string, now: number): Promise<boolean> {
+  const revoked = await db
+    .updateTable('tokens')
+    .set({ revoked_at: now })
+    .where('hash', '=', hash)
+    .where('revoked_at', 'is', null)
+    .executeTakeFirst()
+  return revoked.numUpdatedRows === 1n
+}
+
+/** By the id that `token list` shows. */
+export async function revokeTokenById(db: Db, id: string, now: number): Promise<'revoked' | 'already' | 'unknown'> {
+  const row = await db.selectFrom('tokens').select(['hash', 'revoked_at']).where('id', '=', id).executeTakeFirst()
+  if (!row) return 'unknown'
+  return (await revokeTokenByHash(db, row.hash, now)) ? 'revoked' : 'already'
+}
+
+export type ListedToken = {
+  id: string
+  email: string
+  applicationId: string
+  issuedAt: number
+  expiresAt: number
+  lastUsedAt: number
+  isImpersonation: boolean
+}
+
+/** Live ones by the last use, newest first; of one user or of all. */
+export async function listLiveTokens(db: Db, filter: { userId?: string; limit: number }, now: number): Promise<ListedToken[]> {
+  let query = db
+    .selectFrom('tokens as t')
+    .innerJoin('users as u', 'u.id', 't.user_id')
+    .innerJoin('applications as a', 'a.id', 't.application_id')
+    .select(['t.id', 'u.email', 't.application_id', 't.issued_at', 't.expires_at', 't.last_used_at', 't.impersonation_id'])
+    .where('t.revoked_at', 'is', null)
+    .where('t.expires_at', '>', now)
+    .where('u.active', '=', 1)
+    .where((e) => e.or([e('t.idle_limit', '=', 0), e('t.last_used_at', '>', e(e.val(now), '-', e.ref('t.idle_limit')))]))
+    .whereRef('t.issued_at', '>', 'u.sessions_ended_at')
+    .whereRef('t.issued_at', '>', 'a.sessions_ended_at')
+    .orderBy('t.last_used_at', 'desc')
+    .orderBy('t.id', 'desc')
+    .limit(filter.limit)
+  if (filter.userId !== undefined) query = query.where('t.user_id', '=', filter.userId)
+  const rows = await query.execute()
+  return rows.map((row) => ({
+    id: row.id,
+    email: row.email,
+    applicationId: row.application_id,
+    issuedAt: row.issued_at,
+    expiresAt: row.expires_at,
+    lastUsedAt: row.last_used_at,
+    isImpersonation: row.impersonation_id !== null,
+  }))
+}
+
+export async function lastIssuedAt(db: Db, of: { userId: string } | { applicationId: string }): Promise<number> {
+  const row = await db
+    .selectFrom('tokens')
+    .select((e) => e.fn.max('issued_at').as('last'))
+    .where((e) => ('userId' in of ? e('user_id', '=', of.userId) : e('application_id', '=', of.applicationId)))
+    .executeTakeFirst()
+  return row?.last ?? 0
+}

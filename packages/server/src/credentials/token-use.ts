@@ -1,0 +1,46 @@
+import { sql } from 'kysely'
+import type { Database } from '../db/database.ts'
+
+/** What is stored may lag by this much, which is how exact an idle limit is. */
+const PRECISION_MS = 30_000
+const MAX_BATCH = 500
+
+/** Remembers when tokens were used and stores it now and then in one transaction, instead of a write per request. */
+export class TokenUse {
+  #pending = new Map<string, number>()
+
+  /** Notes a use at `now`, unless what is stored is recent enough. */
+  note(hash: string, storedAt: number, now: number): void {
+    if (now - storedAt >= PRECISION_MS) this.#pending.set(hash, now)
+  }
+
+  /** When the token was used last, as far as this process knows. */
+  lastUsedAt(hash: string, storedAt: number): number {
+    return Math.max(storedAt, this.#pending.get(hash) ?? 0)
+  }
+
+  /** Stores what is pending, in batches; what fails is kept for the next time. */
+  async flush(db: Database): Promise<void> {
+    const pending = this.#pending
+    this.#pending = new Map()
+    const entries = [...pending].sort(([a], [b]) => (a < b ? -1 : 1)) // One order, so that two nodes can't deadlock.
+    for (let from = 0; from < entries.length; from += MAX_BATCH) {
+      const batch = entries.slice(from, from + MAX_BATCH)
+      try {
+        await db.transaction(async (tx) => {
+          for (const [hash, at] of batch) {
+            await tx
+              .updateTable('tokens')
+              .set({ last_used_at: at })
+              .where('hash', '=', hash)
+              .where('last_used_at', '<', sql<number>`${at}`)
+              .execute()
+          }
+        })
+      } catch (error) {
+        for (const [hash, at] of entries.slice(from)) this.#pending.set(hash, Math.max(at, this.#pending.get(hash) ?? 0))
+        throw error
+      }
+    }
+  }
+}

@@ -1,0 +1,88 @@
+import { mkdirSync } from 'node:fs'
+import { dirname } from 'node:path'
+import type { DatabaseSync } from 'node:sqlite'
+import { type CompiledQuery, Kysely, type Transaction } from 'kysely'
+import { openPostgres, postgresDialect, isRetryable as retryable } from './postgres.ts'
+import { openSqlite, sqliteDialect } from './sqlite.ts'
+import type { Tables } from './tables.ts'
+
+/** What a store function takes first: the database, or a transaction of it. */
+export type Db = Kysely<Tables>
+export type Tx = Transaction<Tables>
+
+/** A query compiled once and prepared by the database, whose rows come as arrays: for the path of every answer. */
+export type PreparedQuery = (values: readonly unknown[]) => Promise<unknown[][]>
+
+export type Database = {
+  kind: 'sqlite' | 'postgres'
+  /** For reading, outside of transactions. On SQLite this connection can't write. */
+  read: Db
+  /** All writing. What it does is stored whole or not at all. Tried again where PostgreSQL asks for that. */
+  transaction<T>(act: (tx: Tx) => Promise<T>): Promise<T>
+  prepare(name: string, query: CompiledQuery): PreparedQuery
+  /** The SQLite file; undefined on PostgreSQL. */
+  file: string | undefined
+  close(): Promise<void>
+}
+
+export type DatabaseAddress = { kind: 'sqlite'; file: string } | { kind: 'postgres'; url: string }
+
+export type DatabaseOptions = { poolSize: number; onIdleError(error: Error): void }
+
+export function openDatabase(address: DatabaseAddress, options: DatabaseOptions): Database {
+  return address.kind === 'sqlite' ? openSqliteDatabase(address.file) : openPostgresDatabase(address.url, options)
+}
+
+function openSqliteDatabase(file: string): Database {
+  mkdirSync(dirname(file), { recursive: true, mode: 0o700 })
+  const writer = openSqlite(file)
+  const reader = openSqlite(file)
+  // A write outside of `transaction` would block the process against our own writer: it fails at once instead.
+  reader.exec('PRAGMA query_only = ON')
+  const write = new Kysely<Tables>({ dialect: sqliteDialect(writer) })
+  const read = new Kysely<Tables>({ dialect: sqliteDialect(reader) })
+  return {
+    kind: 'sqlite',
+    read,
+    transaction: (act) => write.transaction().execute(act),
+    prepare: (_name, query) => prepareSqlite(reader, query.sql),
+    file,
+    async close() {
+      await read.destroy()
+      await write.destroy()
+    },
+  }
+}
+
+function prepareSqlite(reader: DatabaseSync, sql: string): PreparedQuery {
+  const statement = reader.prepare(sql)
+  statement.setReturnArrays(true)
+  // setReturnArrays makes rows of arrays, which the types of node:sqlite do not follow.
+  return async (values) => statement.all(...(values as string[])) as unknown as unknown[][]
+}
+
+function openPostgresDatabase(url: string, options: DatabaseOptions): Database {
+  const pool = openPostgres({ url, ...options })
+  const db = new Kysely<Tables>({ dialect: postgresDialect(pool) })
+  return {
+    kind: 'postgres',
+    read: db,
+    transaction: (act) => withRetries(() => db.transaction().execute(act)),
+    prepare: (name, query) => async (values) => {
+      const { rows } = await pool.query<unknown[]>({ name, text: query.sql, values: [...values], rowMode: 'array' })
+      return rows
+    },
+    file: undefined,
+    close: () => db.destroy(),
+  }
+}
+
+async function withRetries<T>(act: () => Promise<T>): Promise<T> {
+  for (let tries = 1; ; tries++) {
+    try {
+      return await act()
+    } catch (error) {
+      if (tries >= 4 || !retryable(error)) throw error
+    }
+  }
+}

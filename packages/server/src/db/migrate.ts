@@ -1,0 +1,67 @@
+import { sql } from 'kysely'
+import type { Migration } from 'kysely/migration'
+import type { Database, Db } from './database.ts'
+import { house } from './migrations/0001-house.ts'
+import { schemaDialects } from './migrations/dialect.ts'
+
+/** The oldest version of this program that may run on the schema it makes, as a number that grows with each release. */
+export const PROGRAM = 1
+const OLDEST_PROGRAM = 1
+
+function migrations(kind: Database['kind']): Record<string, Migration> {
+  return { '0001-house': house(schemaDialects[kind]) }
+}
+
+export type SchemaState =
+  | { state: 'empty' | 'current' }
+  | { state: 'behind'; pending: string[] }
+  /** Made by a newer program that says whether this one may still run on it. */
+  | { state: 'newer'; mayRun: boolean }
+
+/** Brings the schema up to this program. Tells which steps it took. One process at a time. */
+export async function migrate(database: Database): Promise<string[]> {
+  const known = await schemaState(database)
+  if (known.state === 'newer') return []
+  // Each step and Kysely's note of it are one transaction, so that a step is never half taken.
+  const taken: string[] = []
+  await database.transaction(async (tx) => {
+    if (database.kind === 'postgres') await sql`select pg_advisory_xact_lock(${sql.lit(MIGRATION_LOCK)})`.execute(tx)
+    await tx.schema.createTable('migrations').ifNotExists().addColumn('name', 'text', (c) => c.primaryKey().notNull()).execute()
+    const done = new Set(await doneSteps(tx))
+    for (const [name, step] of Object.entries(migrations(database.kind))) {
+      if (done.has(name)) continue
+      await step.up(tx)
+      await sql`insert into migrations (name) values (${name})`.execute(tx)
+      taken.push(name)
+    }
+    if (taken.length === 0) return
+    const oldest = String(OLDEST_PROGRAM)
+    await tx
+      .insertInto('house')
+      .values({ name: 'oldest_program', value: oldest })
+      .onConflict((c) => c.column('name').doUpdateSet({ value: oldest }))
+      .execute()
+  })
+  return taken
+}
+
+/** Any number of ours, so that two nodes that start on an empty database take turns. */
+const MIGRATION_LOCK = 7_313_001
+
+async function doneSteps(db: Db): Promise<string[]> {
+  const { rows } = await sql<{ name: string }>`select name from migrations order by name`.execute(db)
+  return rows.map((row) => row.name)
+}
+
+export async function schemaState(database: Database): Promise<SchemaState> {
+  const tables = await database.read.introspection.getTables()
+  if (!tables.some((table) => table.name === 'migrations')) return { state: 'empty' }
+  const done = await doneSteps(database.read)
+  const known = Object.keys(migrations(database.kind))
+  if (done.some((name) => !known.includes(name))) {
+    const row = await database.read.selectFrom('house').select('value').where('name', '=', 'oldest_program').executeTakeFirst()
+    return { state: 'newer', mayRun: Number(row?.value ?? Number.POSITIVE_INFINITY) <= PROGRAM }
+  }
+  const pending = known.filter((name) => !done.includes(name))
+  return pending.length === 0 ? { state: 'current' } : { state: 'behind', pending }
+}

@@ -1,0 +1,38 @@
+import { type ColumnDefinitionBuilder, type RawBuilder, sql } from 'kysely'
+
+/** Where the two databases name the same thing differently. One set of migrations is written in these words. */
+export type SchemaDialect = {
+  text: 'text'
+  time: 'bigint' | 'integer'
+  count: 'integer'
+  flag: 'smallint' | 'integer'
+  /** A row number that is never used again. */
+  numbered: { type: 'integer'; column(column: ColumnDefinitionBuilder): ColumnDefinitionBuilder }
+  /** At the end of a table: column types are held to. */
+  strict: RawBuilder<unknown>
+  /** The same, and the rows lie in the order of their key. */
+  clustered: RawBuilder<unknown>
+}
+
+const nothing = sql``
+
+export const schemaDialects: Record<'sqlite' | 'postgres', SchemaDialect> = {
+  sqlite: {
+    text: 'text',
+    time: 'integer',
+    count: 'integer',
+    flag: 'integer',
+    numbered: { type: 'integer', column: (column) => column.primaryKey().autoIncrement() },
+    strict: sql`strict`,
+    clustered: sql`strict, without rowid`,
+  },
+  postgres: {
+    text: 'text',
+    time: 'bigint',
+    count: 'integer',
+    flag: 'smallint',
+    numbered: { type: 'integer', column: (column) => column.primaryKey().generatedAlwaysAsIdentity() },
+    strict: nothing,
+    clustered: nothing,
+  },
+}

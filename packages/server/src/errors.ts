@@ -1,0 +1,73 @@
+/** Every refusal that a caller can meet: code → status and title. Codes are public: added, never renamed. */
+export const CATALOGUE = {
+  invalid_input: { status: 400, title: 'What was sent is not of the documented form' },
+  malformed_request: { status: 400, title: 'The request can not be read' },
+  bad_credentials: { status: 401, title: 'The name or the password is wrong' },
+  invalid_token: { status: 401, title: 'The token is not valid' },
+  invalid_impersonation: { status: 401, title: 'The one-time token is not valid' },
+  unknown_application: { status: 401, title: 'The application is not known' },
+  application_secret_required: { status: 401, title: 'The application must prove itself with its secret' },
+  account_disabled: { status: 403, title: 'The account is switched off' },
+  no_access: { status: 403, title: 'There is no company for which this user may use the application' },
+  company_not_accessible: { status: 404, title: 'There is no such company for this user' },
+  not_found: { status: 404, title: 'There is nothing at this address' },
+  method_not_allowed: { status: 405, title: 'This address does not take this method' },
+  request_timeout: { status: 408, title: 'The request came too slowly' },
+  body_too_large: { status: 413, title: 'The body is too large' },
+  unsupported_media_type: { status: 415, title: 'The body must be JSON' },
+  expectation_failed: { status: 417, title: 'The expectation can not be met' },
+  headers_too_large: { status: 431, title: 'The headers are too large' },
+  too_many_attempts: { status: 429, title: 'Too many attempts' },
+  internal_error: { status: 500, title: 'Something went wrong here' },
+  busy: { status: 503, title: 'The server is busy' },
+  shutting_down: { status: 503, title: 'The server is closing' },
+  database_unavailable: { status: 503, title: 'The database is out of reach' },
+} as const
+
+export type ErrorCode = keyof typeof CATALOGUE
+
+export type AppErrorOptions = {
+  /** A sentence for the caller. Left out: the title. */
+  detail?: string
+  /** For the log only. */
+  cause?: unknown
+  /** Whole seconds after which the same may work. */
+  retryAfter?: number
+  /** Each thing that is wrong in the input, by JSON pointer. */
+  faults?: readonly Fault[]
+}
+
+export type Fault = { path: string; message: string }
+
+/** The one error that is meant for a caller. Whatever else is thrown is ours to mend and reads as `internal_error`. */
+export class AppError extends Error {
+  readonly code: ErrorCode
+  readonly detail: string
+  readonly retryAfter: number | undefined
+  readonly faults: readonly Fault[]
+
+  constructor(code: ErrorCode, options: AppErrorOptions = {}) {
+    const detail = options.detail ?? `${CATALOGUE[code].title}.`
+    super(detail, { cause: options.cause })
+    this.name = 'AppError'
+    this.code = code
+    this.detail = detail
+    this.retryAfter = options.retryAfter
+    this.faults = options.faults ?? []
+  }
+
+  get status(): number {
+    return CATALOGUE[this.code].status
+  }
+}
+
+/** A command that can't do what was asked: the sentences go to standard error, without a trace. */
+export class CommandError extends Error {
+  readonly lines: readonly string[]
+
+  constructor(...lines: string[]) {
+    super(lines.join('\n'))
+    this.name = 'CommandError'
+    this.lines = lines
+  }
+}

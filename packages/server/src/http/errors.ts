@@ -1,0 +1,77 @@
+import { STATUS_CODES } from 'node:http'
+import type { FastifyError, FastifyReply, FastifyRequest } from 'fastify'
+import type { Context } from '../context.ts'
+import { isUnreachable } from '../db/postgres.ts'
+import { isBusy, isFull } from '../db/sqlite.ts'
+import { AppError, CATALOGUE, type ErrorCode } from '../errors.ts'
+import { isRichClient } from './callers.ts'
+
+/** The framework's own refusals, by its code. */
+const FRAMEWORK: Record<string, ErrorCode> = {
+  FST_ERR_CTP_BODY_TOO_LARGE: 'body_too_large',
+  FST_ERR_CTP_INVALID_MEDIA_TYPE: 'unsupported_media_type',
+  FST_ERR_CTP_INVALID_CONTENT_LENGTH: 'malformed_request',
+  FST_ERR_CTP_INVALID_JSON_BODY: 'malformed_request',
+  FST_ERR_CTP_EMPTY_JSON_BODY: 'malformed_request',
+  FST_ERR_BAD_URL: 'malformed_request',
+  FST_ERR_VALIDATION: 'invalid_input',
+}
+
+/** Whatever was thrown as what a caller may read of it; the rest goes to the log. */
+export function asAppError(error: unknown): AppError {
+  if (error instanceof AppError) return error
+  if (isUnreachable(error) || isBusy(error) || isFull(error)) {
+    return new AppError('database_unavailable', {
+      detail: 'The database does not answer just now. Try again in a moment.',
+      cause: error,
+      retryAfter: 1,
+    })
+  }
+  const { code, statusCode } = error as Partial<FastifyError> // Anything may be thrown; both may be missing.
+  const known = FRAMEWORK[code ?? '']
+  if (known) return new AppError(known, { cause: error, ...(known === 'malformed_request' ? { detail: MALFORMED } : {}) })
+  if (statusCode === 400) return new AppError('malformed_request', { cause: error, detail: MALFORMED })
+  return new AppError('internal_error', { cause: error })
+}
+
+const MALFORMED = 'The request can not be read: its address or its JSON is broken.'
+
+/** Sends an error in the one form that this caller can read. */
+export function sendError(ctx: Context, request: FastifyRequest, reply: FastifyReply, error: AppError): FastifyReply {
+  if (error.status >= 500 && error.code !== 'busy' && error.code !== 'shutting_down') {
+    ctx.log.error({ request: request.id, err: error.cause ?? error }, error.code)
+  }
+  if (error.retryAfter !== undefined) reply.header('retry-after', String(error.retryAfter))
+  const body = errorBody(error, { isRich: isRichClient(request), requestId: request.id })
+  return reply.code(error.status).type(body.type).send(body.text)
+}
+
+/** Old clients read `{"message"}` and nothing else; ours reads a problem (RFC 9457). */
+export function errorBody(error: AppError, caller: { isRich: boolean; requestId: string }): { type: string; text: string } {
+  if (!caller.isRich) return { type: 'application/json; charset=utf-8', text: JSON.stringify({ message: error.detail }) }
+  const problem = {
+    type: 'about:blank',
+    title: CATALOGUE[error.code].title,
+    status: error.status,
+    detail: error.detail,
+    code: error.code,
+    request_id: caller.requestId,
+    ...(error.retryAfter === undefined ? {} : { retry_after: error.retryAfter }),
+    ...(error.faults.length === 0 ? {} : { errors: error.faults }),
+  }
+  return { type: 'application/problem+json; charset=utf-8', text: JSON.stringify(problem) }
+}
+
+/** A whole HTTP/1.1 answer for what never became a request. */
+export function rawAnswer(error: AppError): string {
+  const { type, text } = errorBody(error, { isRich: false, requestId: '' })
+  return [
+    `HTTP/1.1 ${error.status} ${STATUS_CODES[error.status]}`,
+    `Content-Type: ${type}`,
+    `Content-Length: ${Buffer.byteLength(text)}`,
+    'Cache-Control: no-store',
+    'Connection: close',
+    '',
+    text,
+  ].join('\r\n')
+}

@@ -1,0 +1,43 @@
+import type { FastifyInstance } from 'fastify'
+import { Type } from 'typebox'
+import { loadAnswer } from '../../access/answer.ts'
+import type { Context } from '../../context.ts'
+import { validateImpersonation } from '../../impersonation/impersonate.ts'
+import { isRichClient, readClaim } from '../callers.ts'
+import { EXPIRY, expiry, USER, userObject } from './shapes.ts'
+
+const ANSWER = Type.Object({
+  user: Type.String(),
+  company: Type.String(),
+  auth_token: Type.String(),
+  ...EXPIRY,
+  reason: Type.Optional(Type.String()),
+  impersonated_by: Type.Optional(Type.Union([Type.Object({ email: Type.String() }), Type.Null()])),
+  user_info: Type.Optional(USER),
+})
+
+export function impersonationRoute(app: FastifyInstance, ctx: Context): void {
+  const options = { bodyLimit: 16 * 1024, schema: { response: { 200: ANSWER } } }
+  app.post('/impersonation-validation/', options, async (request) => {
+    const claim = readClaim(request)
+    const found = await validateImpersonation(ctx, claim, request.body)
+    const plain = { user: found.username, company: found.companyId, auth_token: found.token }
+    if (!isRichClient(request)) return plain
+    const rights = await loadAnswer(ctx, found.userId, claim.applicationId ?? '')
+    return {
+      ...plain,
+      ...expiry(found.expiresAt, ctx.now()),
+      reason: found.reason,
+      impersonated_by: found.startedBy === null ? null : { email: found.startedBy },
+      ...(rights ? { user_info: userObject(rights.facts, onlyCompany(rights.answer, found.companyId)) } : {}),
+    }
+  })
+}
+
+type Rights = NonNullable<Awaited<ReturnType<typeof loadAnswer>>>['answer']
+
+/** An impersonation speaks for one company, also in what it says of the user. */
+function onlyCompany(answer: Rights, companyId: string): Rights {
+  const companies = answer.companies.filter(({ id }) => id === companyId)
+  return { companies, primary: companies[0] ?? null }
+}

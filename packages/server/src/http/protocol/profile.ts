@@ -1,0 +1,27 @@
+import type { FastifyInstance } from 'fastify'
+import { Type } from 'typebox'
+import type { Context } from '../../context.ts'
+import { requireSession } from '../../credentials/sessions.ts'
+import { isRichClient, readClaim } from '../callers.ts'
+import { COMPANY, EXPIRY, expiry, userObject } from './shapes.ts'
+
+const ANSWER = Type.Object({
+  first_name: Type.String(),
+  last_name: Type.String(),
+  email: Type.String(),
+  pin: Type.Optional(Type.Union([Type.String(), Type.Null()])),
+  id: Type.Optional(Type.String()),
+  company: Type.Optional(Type.Union([COMPANY, Type.Null()])),
+  companies: Type.Optional(Type.Array(COMPANY)),
+  ...EXPIRY,
+})
+
+export function profileRoute(app: FastifyInstance, ctx: Context): void {
+  app.get('/users/profile/', { schema: { response: { 200: ANSWER } } }, async (request) => {
+    const { facts, answer, token } = await requireSession(ctx, readClaim(request))
+    const user = userObject(facts, answer)
+    if (isRichClient(request)) return { ...user, ...expiry(token.expiresAt, ctx.now()) }
+    const { id: _id, company: _company, companies: _companies, ...plain } = user
+    return plain
+  })
+}

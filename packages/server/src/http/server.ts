@@ -1,0 +1,105 @@
+import { randomBytes } from 'node:crypto'
+import { type FastifyInstance, fastify } from 'fastify'
+import type { Context } from '../context.ts'
+import { AppError } from '../errors.ts'
+import { drain } from './drain.ts'
+import { asAppError, sendError } from './errors.ts'
+import { healthRoutes } from './health.ts'
+import { answerMalformed } from './malformed.ts'
+import type { Metrics } from './metrics.ts'
+import { protocolRoutes } from './protocol/index.ts'
+
+const BODY_LIMIT = 256 * 1024
+const REQUEST_ID = /^[A-Za-z0-9._-]{1,64}$/
+
+/** Whether the server still takes requests. Closing is said to whoever comes on a connection that is already open. */
+export type Door = { isClosing: boolean }
+
+/** Builds the HTTP server; nothing listens yet. */
+export async function createServer(ctx: Context, door: Door, metrics: Metrics): Promise<FastifyInstance> {
+  const app = fastify({
+    bodyLimit: BODY_LIMIT,
+    requestTimeout: 30_000,
+    http: { headersTimeout: 15_000, maxHeaderSize: 16_384 },
+    routerOptions: { ignoreTrailingSlash: true, maxParamLength: 16_384 },
+    trustProxy: ctx.config.trustedProxies.length > 0 ? [...ctx.config.trustedProxies] : false,
+    return503OnClosing: false,
+    forceCloseConnections: 'idle',
+    disableRequestLogging: true,
+    genReqId: newRequestIds(),
+    clientErrorHandler: (error, socket) => answerMalformed(error, socket),
+    frameworkErrors: (error, request, reply) => sendError(ctx, request, reply, asAppError(error)),
+    ajv: { customOptions: { coerceTypes: false, removeAdditional: false } },
+  })
+  takeJson(app)
+  app.addHook('onRequest', async (request, reply) => {
+    reply.header('cache-control', 'no-store').header('x-request-id', request.id)
+    if (!door.isClosing) return
+    reply.header('connection', 'close')
+    throw new AppError('shutting_down', { detail: 'The server is closing. Try again in a moment.', retryAfter: 1 })
+  })
+  app.addHook('onResponse', async (request, reply) => {
+    const route = request.routeOptions.url ?? '(no such address)'
+    metrics.requests.observe({ method: request.method, route, status: reply.statusCode }, reply.elapsedTime / 1000)
+    // The pattern, not the address as it came: that may hold anything.
+    ctx.log.debug({ request: request.id, method: request.method, route, status: reply.statusCode, ms: reply.elapsedTime }, 'answered')
+  })
+  app.setErrorHandler(async (error, request, reply) => {
+    const known = asAppError(error)
+    if (known.code === 'body_too_large' || known.code === 'unsupported_media_type') {
+      if (await drain(request.raw)) reply.removeHeader('connection')
+      else reply.header('connection', 'close')
+    }
+    return sendError(ctx, request, reply, known)
+  })
+  const methods = methodsByAddress(app)
+  app.setNotFoundHandler((request, reply) => {
+    const allowed = methods(request.url)
+    if (allowed.length === 0) {
+      return sendError(ctx, request, reply, new AppError('not_found', { detail: 'There is nothing at this address. The calls are under /api/v1/auth/.' }))
+    }
+    reply.header('allow', allowed.join(', '))
+    const detail = `This address takes ${allowed.join(', ')}, not ${request.method}.`
+    return sendError(ctx, request, reply, new AppError('method_not_allowed', { detail }))
+  })
+  await app.register(healthRoutes(ctx, door))
+  await app.register(protocolRoutes(ctx), { prefix: '/api/v1/auth' })
+  app.server.on('checkExpectation', (_request, response) => {
+    response.writeHead(417, { 'content-type': 'application/json', 'cache-control': 'no-store' })
+    response.end(JSON.stringify({ message: new AppError('expectation_failed').detail }))
+  })
+  return app
+}
+
+/** A caller's own id where it is one, else a number of this process: unique enough to find a line in a log. */
+function newRequestIds(): (request: { headers: Record<string, string | string[] | undefined> }) => string {
+  const process = randomBytes(6).toString('base64url')
+  let count = 0
+  return ({ headers }) => {
+    const given = headers['x-request-id']
+    return typeof given === 'string' && REQUEST_ID.test(given) ? given : `${process}-${(++count).toString(36)}`
+  }
+}
+
+/** JSON only; an empty body is no body, as curl sends it. */
+function takeJson(app: FastifyInstance): void {
+  const parse = app.getDefaultJsonParser('error', 'error')
+  app.removeAllContentTypeParsers()
+  app.addContentTypeParser('application/json', { parseAs: 'string' }, (request, body, done) => {
+    if (body === '') done(null, undefined)
+    else parse(request, body.toString(), done)
+  })
+}
+
+/** Which methods an address takes, to tell "not here" from "not like this". */
+function methodsByAddress(app: FastifyInstance): (url: string) => string[] {
+  const routes: { pattern: RegExp; methods: string[] }[] = []
+  app.addHook('onRoute', ({ url, method }) => {
+    const pattern = url.replace(/[.*+?^${}()|[\]\\]/g, '\\$&').replace(/:[A-Za-z]+/g, '[^/]+').replace(/\/$/, '')
+    routes.push({ pattern: new RegExp(`^${pattern}/?$`), methods: [method].flat() })
+  })
+  return (url) => {
+    const [path = ''] = url.split('?')
+    return [...new Set(routes.filter((route) => route.pattern.test(path)).flatMap((route) => route.methods))]
+  }
+}

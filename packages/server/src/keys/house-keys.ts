@@ -1,0 +1,34 @@
+import { join } from 'node:path'
+import type { Config } from '../config.ts'
+import type { Database } from '../db/database.ts'
+import { type KeyRing, loadKeyFile, open, readKeyRing, seal } from './ring.ts'
+
+const CHECK = 'key_check'
+const CHECK_TEXT = 'this house'
+
+/** Loads the ring and proves it on the house: data that another ring sealed is never met with a new one. */
+export async function loadHouseKeys(config: Config, database: Database): Promise<KeyRing> {
+  const sealed = await findKeyCheck(database)
+  const ring = config.keys ? readKeyRing(config.keys) : loadKeyFile(keyFile(config), sealed === undefined)
+  if (sealed !== undefined && open(ring, CHECK, sealed) !== CHECK_TEXT) {
+    throw new Error(
+      `The key ring (${config.keys ? 'LICENSE_KEYS' : keyFile(config)}) is not the one that this database was sealed with. Bring the right one back from your backup.`,
+    )
+  }
+  if (sealed === undefined) {
+    const value = seal(ring, CHECK, CHECK_TEXT)
+    await database.transaction((tx) =>
+      tx.insertInto('house').values({ name: CHECK, value }).onConflict((c) => c.column('name').doNothing()).execute(),
+    )
+  }
+  return ring
+}
+
+export function keyFile(config: Config): string {
+  return join(config.dataDir, 'keys.json')
+}
+
+async function findKeyCheck(database: Database): Promise<string | undefined> {
+  const row = await database.read.selectFrom('house').select('value').where('name', '=', CHECK).executeTakeFirst()
+  return row?.value
+}

@@ -1,0 +1,85 @@
+import { createCipheriv, createDecipheriv, randomBytes } from 'node:crypto'
+import { chmodSync, existsSync, linkSync, mkdirSync, readFileSync, unlinkSync, writeFileSync } from 'node:fs'
+import { dirname } from 'node:path'
+
+/** Keys of the house by id, the current one first. What must be readable again is sealed with it. */
+export type KeyRing = { keys: ReadonlyMap<string, Buffer>; current: string }
+
+const ALGORITHM = 'aes-256-gcm'
+const KEY_BYTES = 32
+
+/** Reads a ring: `{"current":"<id>","keys":{"<id>":"<32 bytes in base64>"}}`. Throws a sentence about what is wrong. */
+export function readKeyRing(json: string): KeyRing {
+  const wrong = 'The key ring must be {"current":"<id>","keys":{"<id>":"<32 bytes in base64>"}}'
+  let parsed: { current?: unknown; keys?: unknown }
+  try {
+    parsed = JSON.parse(json) as typeof parsed // Checked below.
+  } catch {
+    throw new Error(`${wrong}; it is no JSON.`)
+  }
+  const { current, keys } = parsed ?? {}
+  if (typeof current !== 'string' || typeof keys !== 'object' || keys === null) throw new Error(`${wrong}.`)
+  const ring = new Map<string, Buffer>()
+  for (const [id, key] of Object.entries(keys)) {
+    const bytes = typeof key === 'string' ? Buffer.from(key, 'base64') : Buffer.alloc(0)
+    if (!/^[A-Za-z0-9_-]{1,32}$/.test(id) || bytes.length !== KEY_BYTES) throw new Error(`${wrong}; the key "${id.slice(0, 32)}" is not.`)
+    ring.set(id, bytes)
+  }
+  if (!ring.has(current)) throw new Error(`${wrong}; "${current.slice(0, 32)}" is not among its keys.`)
+  return { keys: ring, current }
+}
+
+/** Reads the ring's file; makes one (0600) when there is none and nothing has been sealed yet. */
+export function loadKeyFile(file: string, mayMake: boolean): KeyRing {
+  if (!existsSync(file)) {
+    if (!mayMake) {
+      throw new Error(
+        `The key ring ${file} is missing, but this database was sealed with one. Bring it back from your backup, or set LICENSE_KEYS.`,
+      )
+    }
+    makeKeyFile(file)
+  }
+  return readKeyRing(readFileSync(file, 'utf8'))
+}
+
+function makeKeyFile(file: string): void {
+  mkdirSync(dirname(file), { recursive: true, mode: 0o700 })
+  const id = `k${randomBytes(4).toString('hex')}`
+  const ring = { current: id, keys: { [id]: randomBytes(KEY_BYTES).toString('base64') } }
+  const written = `${file}.${process.pid}.new`
+  writeFileSync(written, `${JSON.stringify(ring, null, 2)}\n`, { mode: 0o600, flush: true })
+  chmodSync(written, 0o600)
+  try {
+    // A link fails where the name is taken, so that of two first starts one ring wins, whole.
+    linkSync(written, file)
+  } catch (error) {
+    if ((error as NodeJS.ErrnoException).code !== 'EEXIST') throw error
+  } finally {
+    unlinkSync(written)
+  }
+}
+
+/** Seals a text for one purpose: `<key id>.<nonce, tag and ciphertext in base64url>`. */
+export function seal(ring: KeyRing, purpose: string, text: string): string {
+  const key = ring.keys.get(ring.current)
+  if (!key) throw new Error('the current key is not in the ring')
+  const nonce = randomBytes(12)
+  const cipher = createCipheriv(ALGORITHM, key, nonce).setAAD(Buffer.from(purpose))
+  const sealed = Buffer.concat([cipher.update(text, 'utf8'), cipher.final()])
+  return `${ring.current}.${Buffer.concat([nonce, cipher.getAuthTag(), sealed]).toString('base64url')}`
+}
+
+/** Opens what was sealed for the same purpose; undefined when the ring has not the key, or the text was changed. */
+export function open(ring: KeyRing, purpose: string, sealed: string): string | undefined {
+  const [id = '', body = ''] = sealed.split('.')
+  const key = ring.keys.get(id)
+  const bytes = Buffer.from(body, 'base64url')
+  if (!key || bytes.length < 28) return undefined
+  try {
+    const decipher = createDecipheriv(ALGORITHM, key, bytes.subarray(0, 12)).setAAD(Buffer.from(purpose))
+    decipher.setAuthTag(bytes.subarray(12, 28))
+    return Buffer.concat([decipher.update(bytes.subarray(28)), decipher.final()]).toString('utf8')
+  } catch {
+    return undefined
+  }
+}
