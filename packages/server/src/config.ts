@@ -34,9 +34,23 @@ type LogLevel = (typeof LOG_LEVELS)[number]
 type Read = { value: string | undefined; fault?: string }
 
 const SETTINGS = [
-  'HOST', 'PORT', 'DATA_DIR', 'DATABASE_URL', 'DATABASE_POOL', 'KEYS', 'PUBLIC_URL', 'TRUSTED_PROXIES', 'LOG_LEVEL',
-  'TIME_ZONE', 'METRICS_ADDRESS', 'TOKEN_DAYS', 'TOKEN_IDLE_DAYS', 'PASSWORD_MIN_LENGTH', 'HASH_CONCURRENCY',
-  'HASH_QUEUE', 'SHUTDOWN_SECONDS',
+  'HOST',
+  'PORT',
+  'DATA_DIR',
+  'DATABASE_URL',
+  'DATABASE_POOL',
+  'KEYS',
+  'PUBLIC_URL',
+  'TRUSTED_PROXIES',
+  'LOG_LEVEL',
+  'TIME_ZONE',
+  'METRICS_ADDRESS',
+  'TOKEN_DAYS',
+  'TOKEN_IDLE_DAYS',
+  'PASSWORD_MIN_LENGTH',
+  'HASH_CONCURRENCY',
+  'HASH_QUEUE',
+  'SHUTDOWN_SECONDS',
 ] as const
 type Setting = (typeof SETTINGS)[number]
 
@@ -161,10 +175,15 @@ function readPublicUrl(value: string | undefined, port: number, faults: string[]
 }
 
 function readNetworks(name: Setting, value: string | undefined, faults: string[]): string[] {
-  const networks = (value ?? '').split(',').map((each) => each.trim()).filter((each) => each !== '')
+  const networks = (value ?? '')
+    .split(',')
+    .map((each) => each.trim())
+    .filter((each) => each !== '')
   for (const network of networks) {
     if (!isNetwork(network)) {
-      faults.push(`LICENSE_${name}: "${network}" is no address or network; write 10.0.0.0/8, 192.0.2.7 or 2001:db8::/32.`)
+      faults.push(
+        `LICENSE_${name}: "${network}" is no address or network; write 10.0.0.0/8, 192.0.2.7 or 2001:db8::/32.`,
+      )
     }
   }
   return networks

@@ -1,6 +1,6 @@
 import { type Logger, pino } from 'pino'
+import { type FactsQueries, prepareFacts } from './access/facts.ts'
 import { TreeCache } from './access/tree-cache.ts'
-import { prepareFacts, type FactsQueries } from './access/facts.ts'
 import { Refusals } from './audit/refusals.ts'
 import type { Config } from './config.ts'
 import { Hasher } from './credentials/hasher.ts'
@@ -76,9 +76,14 @@ export async function createContext(config: Config, options: ContextOptions = {}
 
 async function requireSchema(db: Database): Promise<void> {
   const known = await schemaState(db)
-  if (known.state === 'empty') throw new CommandError('The database is empty. Run `license-server migrate` or `license-server seed FILE` first.')
-  if (known.state === 'behind') throw new CommandError('The database is of an older program. Make a backup, then run `license-server migrate`.')
-  if (known.state === 'newer' && !known.mayRun) throw new CommandError('The database was made by a newer program that this one can not run beside. Update this program.')
+  if (known.state === 'empty')
+    throw new CommandError('The database is empty. Run `license-server migrate` or `license-server seed FILE` first.')
+  if (known.state === 'behind')
+    throw new CommandError('The database is of an older program. Make a backup, then run `license-server migrate`.')
+  if (known.state === 'newer' && !known.mayRun)
+    throw new CommandError(
+      'The database was made by a newer program that this one can not run beside. Update this program.',
+    )
 }
 
 /** Structured lines on standard output. What may hold a secret is left out by name, besides never being put in. */

@@ -6,14 +6,17 @@ import { serveCommand } from './commands/serve.ts'
 import { VERSION } from './version.ts'
 
 const program = new Command('license-server')
-  .description('The License server: one sign-in for all applications of a house.\nSettings are LICENSE_* variables; see docs/configuration.md.')
+  .description(
+    'The License server: one sign-in for all applications of a house.\nSettings are LICENSE_* variables; see docs/configuration.md.',
+  )
   .version(VERSION)
   .showHelpAfterError('(add --help for what this command takes)')
   .exitOverride()
 
 for (const register of [serveCommand, migrateCommand, seedCommand]) register(program)
 // Subcommands end as the program does: by an exit code of ours.
-for (const command of program.commands) command.exitOverride().showHelpAfterError('(add --help for what this command takes)')
+for (const command of program.commands)
+  command.exitOverride().showHelpAfterError('(add --help for what this command takes)')
 
 try {
   await program.parseAsync()

@@ -32,11 +32,11 @@ function primaryOf(companies: readonly CompanyAnswer[]): CompanyAnswer | null {
   let found: CompanyAnswer | null = null
   for (const company of companies) {
     if (company.isPrimary) return company
-    if (!found || company.joinedAt < found.joinedAt || (company.joinedAt === found.joinedAt && company.id < found.id)) found = company
+    if (!found || company.joinedAt < found.joinedAt || (company.joinedAt === found.joinedAt && company.id < found.id))
+      found = company
   }
   return found
 }
-
 
 /** The answer for someone who has no token yet. Undefined when the user or the application is not there. */
 export async function loadAnswer(
@@ -55,5 +55,8 @@ export async function loadAnswer(
 }
 
 export function rightsAreMoving(): AppError {
-  return new AppError('busy', { detail: 'The permissions are changing just now. Try again in a moment.', retryAfter: 1 })
+  return new AppError('busy', {
+    detail: 'The permissions are changing just now. Try again in a moment.',
+    retryAfter: 1,
+  })
 }

@@ -122,7 +122,13 @@ async function readByToken(query: PreparedQuery, hash: string): ReturnType<Facts
   const row = rows[0]
   if (!answer || !row) return undefined
   const [id, issuedAt, expiresAt, idleLimit, lastUsedAt, revokedAt, onlyCompanyId] = row.slice(HEAD + SEAT) as [
-    string, number, number, number, number, number | null, string | null,
+    string,
+    number,
+    number,
+    number,
+    number,
+    number | null,
+    string | null,
   ] // In the order of TOKEN_COLUMNS.
   if (onlyCompanyId !== null) answer.companies = answer.companies.filter((each) => each.companyId === onlyCompanyId)
   return { ...answer, token: { id, issuedAt, expiresAt, idleLimit, lastUsedAt, revokedAt, onlyCompanyId } }
@@ -130,16 +136,39 @@ async function readByToken(query: PreparedQuery, hash: string): ReturnType<Facts
 
 function readAnswer(rows: readonly Row[]): AnswerFacts | undefined {
   const head = rows[0] as
-    | [string, string, string, string, string | null, number, number, string, number, number, string | null, number, number]
+    | [
+        string,
+        string,
+        string,
+        string,
+        string | null,
+        number,
+        number,
+        string,
+        number,
+        number,
+        string | null,
+        number,
+        number,
+      ]
     | undefined // In the order of HEAD_COLUMNS.
   if (!head) return undefined
   const user = {
-    id: head[0], email: head[1], firstName: head[2], lastName: head[3], pin: head[4],
-    active: head[5] === 1, sessionsEndedAt: head[6],
+    id: head[0],
+    email: head[1],
+    firstName: head[2],
+    lastName: head[3],
+    pin: head[4],
+    active: head[5] === 1,
+    sessionsEndedAt: head[6],
   }
   const application = {
-    id: head[7], active: head[8] === 1, exposesPin: head[9] === 1, secretHash: head[10],
-    treeVersion: head[11], sessionsEndedAt: head[12],
+    id: head[7],
+    active: head[8] === 1,
+    exposesPin: head[9] === 1,
+    secretHash: head[10],
+    treeVersion: head[11],
+    sessionsEndedAt: head[12],
   }
   const companies: CompanyFacts[] = []
   for (const row of rows) {
@@ -149,9 +178,23 @@ function readAnswer(rows: readonly Row[]): AnswerFacts | undefined {
 }
 
 type SeatRow = [
-  string, string, number, number, number, number,
-  number, number, number, number, number, number, number,
-  string | null, string | null, string | null, string | null,
+  string,
+  string,
+  number,
+  number,
+  number,
+  number,
+  number,
+  number,
+  number,
+  number,
+  number,
+  number,
+  number,
+  string | null,
+  string | null,
+  string | null,
+  string | null,
 ]
 
 function readCompany(row: Row, userActive: boolean, applicationActive: boolean): CompanyFacts {
@@ -160,7 +203,8 @@ function readCompany(row: Row, userActive: boolean, applicationActive: boolean):
   readGrants(grants, seat[13], 'direct')
   readGrants(grants, seat[14], 'role')
   readGrants(grants, seat[15], 'license_role')
-  const includes: LicenseFacts['includes'] = seat[10] === 1 ? 'all' : { named: (seat[16] ?? '').split(' ').filter(Boolean).map(Number) }
+  const includes: LicenseFacts['includes'] =
+    seat[10] === 1 ? 'all' : { named: (seat[16] ?? '').split(' ').filter(Boolean).map(Number) }
   return {
     companyId: seat[0],
     companyName: seat[1],

@@ -25,6 +25,11 @@ async function loadTree(db: Db, applicationId: string): Promise<{ version: numbe
     .execute()
   const version = rows[0]?.tree_version
   if (version === undefined) return undefined
-  const nodes = rows.map((row) => ({ id: row.id, slug: row.slug, needs: row.needs, operatorOnly: row.operator_only === 1 }))
+  const nodes = rows.map((row) => ({
+    id: row.id,
+    slug: row.slug,
+    needs: row.needs,
+    operatorOnly: row.operator_only === 1,
+  }))
   return { version, tree: buildTree(nodes) }
 }

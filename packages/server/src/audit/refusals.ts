@@ -8,7 +8,14 @@ const MAX_ROWS = 10_000
 /** Kinds of refusal waiting to be stored; further ones are only counted in the metrics. */
 const MAX_PENDING = 1_000
 
-type Note = { kind: RefusalKind; applicationId: string; subject: string; times: number; firstAt: number; lastAt: number }
+type Note = {
+  kind: RefusalKind
+  applicationId: string
+  subject: string
+  times: number
+  firstAt: number
+  lastAt: number
+}
 
 /** Notes what was refused in a table that no flood can grow: alike ones are one row with a count, stored now and then. */
 export class Refusals {
@@ -22,7 +29,14 @@ export class Refusals {
       known.times++
       known.lastAt = now
     } else if (this.#pending.size < MAX_PENDING) {
-      this.#pending.set(key, { kind, applicationId: applicationId.slice(0, 100), subject, times: 1, firstAt: now, lastAt: now })
+      this.#pending.set(key, {
+        kind,
+        applicationId: applicationId.slice(0, 100),
+        subject,
+        times: 1,
+        firstAt: now,
+        lastAt: now,
+      })
     }
   }
 
@@ -50,9 +64,18 @@ export class Refusals {
           )
           .execute()
       }
-      const { count } = await tx.selectFrom('refusals').select((e) => e.fn.countAll<number>().as('count')).executeTakeFirstOrThrow()
+      const { count } = await tx
+        .selectFrom('refusals')
+        .select((e) => e.fn.countAll<number>().as('count'))
+        .executeTakeFirstOrThrow()
       if (Number(count) <= MAX_ROWS) return
-      const oldestKept = await tx.selectFrom('refusals').select('last_at').orderBy('last_at', 'desc').offset(MAX_ROWS).limit(1).executeTakeFirst()
+      const oldestKept = await tx
+        .selectFrom('refusals')
+        .select('last_at')
+        .orderBy('last_at', 'desc')
+        .offset(MAX_ROWS)
+        .limit(1)
+        .executeTakeFirst()
       if (oldestKept) await tx.deleteFrom('refusals').where('last_at', '<=', oldestKept.last_at).execute()
     })
   }

@@ -22,14 +22,19 @@ export function reportError(error: unknown): number {
     for (const fault of error.faults) say(`  ${fault.path}: ${fault.message}`)
     return 1
   }
-  if (isUnreachable(error)) say(`The database does not answer: ${(error as Error).message}. Check LICENSE_DATABASE_URL and that it runs.`)
-  else if (isBusy(error)) say('The database is in use by another process, and stayed so. Try again, or stop that process.')
+  if (isUnreachable(error))
+    say(`The database does not answer: ${(error as Error).message}. Check LICENSE_DATABASE_URL and that it runs.`)
+  else if (isBusy(error))
+    say('The database is in use by another process, and stayed so. Try again, or stop that process.')
   else say(error instanceof Error ? (error.stack ?? error.message) : String(error))
   return 1
 }
 
 /** Opens the house for one command, and closes it after. Its log is silent: what a command has to say, it prints. */
-export async function withHouse<T>(act: (ctx: Context) => Promise<T>, options: { migrates?: boolean } = {}): Promise<T> {
+export async function withHouse<T>(
+  act: (ctx: Context) => Promise<T>,
+  options: { migrates?: boolean } = {},
+): Promise<T> {
   const config = readConfig(ownEnvironment())
   await using ctx = await createContext(config, { log: createLog({ logLevel: 'silent' }), ...options })
   return await act(ctx)

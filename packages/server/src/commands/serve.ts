@@ -3,7 +3,7 @@ import { ownEnvironment, readConfig } from '../config.ts'
 import { createContext } from '../context.ts'
 import { lockHouse } from '../db/serve-lock.ts'
 import { CommandError } from '../errors.ts'
-import { startServing } from '../http/serving.ts'
+import { startServing } from './serving.ts'
 
 export function serveCommand(program: Command): void {
   program

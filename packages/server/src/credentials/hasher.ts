@@ -57,7 +57,10 @@ export class Hasher {
       return
     }
     if (this.#waiting.length >= this.#options.queue) {
-      throw new AppError('busy', { detail: 'Too many people are signing in just now. Try again in a moment.', retryAfter: 2 })
+      throw new AppError('busy', {
+        detail: 'Too many people are signing in just now. Try again in a moment.',
+        retryAfter: 2,
+      })
     }
     // Whoever leaves hands its place over, so that nobody slips in between.
     await new Promise<void>((resolve) => this.#waiting.push(resolve))

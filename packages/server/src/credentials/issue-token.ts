@@ -50,7 +50,10 @@ export async function issueToken(ctx: Context, tx: Tx, wish: TokenWish): Promise
 }
 
 async function lockForToken(ctx: Context, tx: Tx, wish: TokenWish) {
-  let users = tx.selectFrom('users').select(['active', 'password_hash', 'sessions_ended_at']).where('id', '=', wish.userId)
+  let users = tx
+    .selectFrom('users')
+    .select(['active', 'password_hash', 'sessions_ended_at'])
+    .where('id', '=', wish.userId)
   let applications = tx
     .selectFrom('applications')
     .select(['secret_hash', 'token_days', 'token_idle_days', 'sessions_ended_at', 'active'])

@@ -76,7 +76,8 @@ function readBcrypt(text: string, prepare: (password: string) => string): Foreig
 }
 
 function readArgon2(text: string): ForeignHash | undefined {
-  const found = /^\$argon2(?:id|i|d)\$v=19\$m=(\d{1,9}),t=(\d{1,3}),p=(\d{1,3})\$[A-Za-z0-9+/]{11,}\$[A-Za-z0-9+/]{16,}$/.exec(text)
+  const found =
+    /^\$argon2(?:id|i|d)\$v=19\$m=(\d{1,9}),t=(\d{1,3}),p=(\d{1,3})\$[A-Za-z0-9+/]{11,}\$[A-Za-z0-9+/]{16,}$/.exec(text)
   if (!found) return undefined
   const [memory, time, parallelism] = found.slice(1).map(Number) as [number, number, number] // Three groups that matched.
   if (memory > MAX_MEMORY_KIB || time > MAX_TIME || parallelism > MAX_PARALLELISM) return undefined

@@ -55,6 +55,9 @@ function noteMisuse(ctx: Context, claim: TokenClaim, token: TokenFacts, now: num
 /** One sentence for a token that never was, a dead one and another application's. */
 function invalidToken(token: string | undefined): AppError {
   return new AppError('invalid_token', {
-    detail: token === undefined ? 'The request carries no token: send it as X-LICENSE-TOKEN.' : 'This token is not valid. Sign in again.',
+    detail:
+      token === undefined
+        ? 'The request carries no token: send it as X-LICENSE-TOKEN.'
+        : 'This token is not valid. Sign in again.',
   })
 }

@@ -47,16 +47,30 @@ export type ListedToken = {
 }
 
 /** Live ones by the last use, newest first; of one user or of all. */
-export async function listLiveTokens(db: Db, filter: { userId?: string; limit: number }, now: number): Promise<ListedToken[]> {
+export async function listLiveTokens(
+  db: Db,
+  filter: { userId?: string; limit: number },
+  now: number,
+): Promise<ListedToken[]> {
   let query = db
     .selectFrom('tokens as t')
     .innerJoin('users as u', 'u.id', 't.user_id')
     .innerJoin('applications as a', 'a.id', 't.application_id')
-    .select(['t.id', 'u.email', 't.application_id', 't.issued_at', 't.expires_at', 't.last_used_at', 't.impersonation_id'])
+    .select([
+      't.id',
+      'u.email',
+      't.application_id',
+      't.issued_at',
+      't.expires_at',
+      't.last_used_at',
+      't.impersonation_id',
+    ])
     .where('t.revoked_at', 'is', null)
     .where('t.expires_at', '>', now)
     .where('u.active', '=', 1)
-    .where((e) => e.or([e('t.idle_limit', '=', 0), e('t.last_used_at', '>', e(e.val(now), '-', e.ref('t.idle_limit')))]))
+    .where((e) =>
+      e.or([e('t.idle_limit', '=', 0), e('t.last_used_at', '>', e(e.val(now), '-', e.ref('t.idle_limit')))]),
+    )
     .whereRef('t.issued_at', '>', 'u.sessions_ended_at')
     .whereRef('t.issued_at', '>', 'a.sessions_ended_at')
     .orderBy('t.last_used_at', 'desc')
@@ -82,4 +96,35 @@ export async function lastIssuedAt(db: Db, of: { userId: string } | { applicatio
     .where((e) => ('userId' in of ? e('user_id', '=', of.userId) : e('application_id', '=', of.applicationId)))
     .executeTakeFirst()
   return row?.last ?? 0
+}
+
+/** The moment of the newest sign-in of all; 0 when there was none. */
+export async function newestIssuedAt(db: Db): Promise<number> {
+  const row = await db
+    .selectFrom('tokens')
+    .select((e) => e.fn.max('issued_at').as('newest'))
+    .executeTakeFirst()
+  return row?.newest ?? 0
+}
+
+/** Every token of the house that still stands. Tells how many. */
+export async function revokeAllTokens(db: Db, now: number): Promise<number> {
+  const revoked = await db
+    .updateTable('tokens')
+    .set({ revoked_at: now })
+    .where('revoked_at', 'is', null)
+    .where('expires_at', '>', now)
+    .executeTakeFirst()
+  return Number(revoked.numUpdatedRows)
+}
+
+/** Every one-time token that was not used: it expires with the moment it was made. Tells how many. */
+export async function expireOneTimeTokens(db: Db): Promise<number> {
+  const expired = await db
+    .updateTable('impersonations')
+    .set((e) => ({ expires_at: e.ref('created_at') }))
+    .where('used_at', 'is', null)
+    .whereRef('expires_at', '>', 'created_at')
+    .executeTakeFirst()
+  return Number(expired.numUpdatedRows)
 }

@@ -38,7 +38,8 @@ export class TokenUse {
           }
         })
       } catch (error) {
-        for (const [hash, at] of entries.slice(from)) this.#pending.set(hash, Math.max(at, this.#pending.get(hash) ?? 0))
+        for (const [hash, at] of entries.slice(from))
+          this.#pending.set(hash, Math.max(at, this.#pending.get(hash) ?? 0))
         throw error
       }
     }

@@ -26,7 +26,11 @@ export async function migrate(database: Database): Promise<string[]> {
   const taken: string[] = []
   await database.transaction(async (tx) => {
     if (database.kind === 'postgres') await sql`select pg_advisory_xact_lock(${sql.lit(MIGRATION_LOCK)})`.execute(tx)
-    await tx.schema.createTable('migrations').ifNotExists().addColumn('name', 'text', (c) => c.primaryKey().notNull()).execute()
+    await tx.schema
+      .createTable('migrations')
+      .ifNotExists()
+      .addColumn('name', 'text', (c) => c.primaryKey().notNull())
+      .execute()
     const done = new Set(await doneSteps(tx))
     for (const [name, step] of Object.entries(migrations(database.kind))) {
       if (done.has(name)) continue
@@ -59,7 +63,11 @@ export async function schemaState(database: Database): Promise<SchemaState> {
   const done = await doneSteps(database.read)
   const known = Object.keys(migrations(database.kind))
   if (done.some((name) => !known.includes(name))) {
-    const row = await database.read.selectFrom('house').select('value').where('name', '=', 'oldest_program').executeTakeFirst()
+    const row = await database.read
+      .selectFrom('house')
+      .select('value')
+      .where('name', '=', 'oldest_program')
+      .executeTakeFirst()
     return { state: 'newer', mayRun: Number(row?.value ?? Number.POSITIVE_INFINITY) <= PROGRAM }
   }
   const pending = known.filter((name) => !done.includes(name))

@@ -26,11 +26,76 @@ export async function findApplication(db: Db, id: string): Promise<StoredApplica
   }
 }
 
-export async function setApplicationSecret(db: Db, id: string, secretHash: string | null, now: number): Promise<boolean> {
+export async function setApplicationSecret(
+  db: Db,
+  id: string,
+  secretHash: string | null,
+  now: number,
+): Promise<boolean> {
   const changed = await db
     .updateTable('applications')
     .set({ secret_hash: secretHash, updated_at: now })
     .where('id', '=', id)
     .executeTakeFirst()
   return changed.numUpdatedRows === 1n
+}
+
+export type ListedApplication = {
+  id: string
+  name: string
+  isActive: boolean
+  hasSecret: boolean
+  permissions: number
+  companies: number
+}
+
+/** By id, with how many permissions each has and how many companies have a license for it. */
+export async function listApplications(db: Db): Promise<ListedApplication[]> {
+  const rows = await db
+    .selectFrom('applications as a')
+    .select(['a.id', 'a.name', 'a.active', 'a.secret_hash'])
+    .select((e) => [
+      e
+        .selectFrom('permissions as p')
+        .select((p) => p.fn.countAll<number>().as('count'))
+        .whereRef('p.application_id', '=', 'a.id')
+        .as('permissions'),
+      e
+        .selectFrom('licenses as l')
+        .select((l) => l.fn.countAll<number>().as('count'))
+        .whereRef('l.application_id', '=', 'a.id')
+        .as('companies'),
+    ])
+    .orderBy('a.id')
+    .execute()
+  return rows.map((row) => ({
+    id: row.id,
+    name: row.name,
+    isActive: row.active === 1,
+    hasSecret: row.secret_hash !== null,
+    permissions: row.permissions ?? 0,
+    companies: row.companies ?? 0,
+  }))
+}
+
+export type StoredPermission = {
+  id: number
+  applicationId: string
+  slug: string
+  needs: number | null
+  isOperatorOnly: boolean
+}
+
+/** Of one application, or of all. */
+export async function listPermissions(db: Db, applicationId?: string): Promise<StoredPermission[]> {
+  let query = db.selectFrom('permissions').select(['id', 'application_id', 'slug', 'needs', 'operator_only'])
+  if (applicationId !== undefined) query = query.where('application_id', '=', applicationId)
+  const rows = await query.orderBy('id').execute()
+  return rows.map((row) => ({
+    id: row.id,
+    applicationId: row.application_id,
+    slug: row.slug,
+    needs: row.needs,
+    isOperatorOnly: row.operator_only === 1,
+  }))
 }

@@ -21,12 +21,17 @@ export async function findAccount(db: Db, email: string): Promise<Account | unde
     email: row.email,
     isActive: row.active === 1,
     isOperator: row.operator === 1,
-    password: row.password_hash === null ? undefined : { hash: row.password_hash, isForeign: row.password_foreign === 1 },
+    password:
+      row.password_hash === null ? undefined : { hash: row.password_hash, isForeign: row.password_foreign === 1 },
   }
 }
 
 export async function setUserActive(db: Db, id: string, isActive: boolean, now: number): Promise<void> {
-  await db.updateTable('users').set({ active: isActive ? 1 : 0, updated_at: now }).where('id', '=', id).execute()
+  await db
+    .updateTable('users')
+    .set({ active: isActive ? 1 : 0, updated_at: now })
+    .where('id', '=', id)
+    .execute()
 }
 
 /** Stores our own hash of a password. */
@@ -36,4 +41,74 @@ export async function setPasswordHash(db: Db, id: string, hash: string, now: num
     .set({ password_hash: hash, password_foreign: 0, updated_at: now })
     .where('id', '=', id)
     .execute()
+}
+
+export type ListedUser = {
+  id: string
+  email: string
+  firstName: string
+  lastName: string
+  isActive: boolean
+  isOperator: boolean
+  hasPassword: boolean
+  companies: number
+}
+
+/** By address, those after `after` when it is given. */
+export async function listUsers(db: Db, page: { after?: string; limit: number }): Promise<ListedUser[]> {
+  let query = selectUsers(db).orderBy('email').limit(page.limit)
+  if (page.after !== undefined) query = query.where('email', '>', page.after)
+  return (await query.execute()).map(asListed)
+}
+
+/** By canonical address. */
+export async function findListedUser(db: Db, email: string): Promise<ListedUser | undefined> {
+  const row = await selectUsers(db).where('email', '=', email).executeTakeFirst()
+  return row && asListed(row)
+}
+
+function selectUsers(db: Db) {
+  return db
+    .selectFrom('users as u')
+    .select(['u.id', 'u.email', 'u.first_name', 'u.last_name', 'u.active', 'u.operator'])
+    .select((e) => [
+      e('u.password_hash', 'is not', null).as('has_password'),
+      e
+        .selectFrom('memberships as m')
+        .select((m) => m.fn.countAll<number>().as('count'))
+        .whereRef('m.user_id', '=', 'u.id')
+        .as('companies'),
+    ])
+}
+
+function asListed(row: Awaited<ReturnType<ReturnType<typeof selectUsers>['execute']>>[number]): ListedUser {
+  return {
+    id: row.id,
+    email: row.email,
+    firstName: row.first_name,
+    lastName: row.last_name,
+    isActive: row.active === 1,
+    isOperator: row.operator === 1,
+    hasPassword: Boolean(row.has_password), // SQLite says 1 where PostgreSQL says true.
+    companies: row.companies ?? 0,
+  }
+}
+
+export async function countUsers(db: Db): Promise<number> {
+  const row = await db
+    .selectFrom('users')
+    .select((e) => e.fn.countAll<number>().as('count'))
+    .executeTakeFirstOrThrow()
+  return row.count
+}
+
+/** Users whose password is still an imported string, not our own hash. */
+export async function countForeignPasswords(db: Db): Promise<number> {
+  const row = await db
+    .selectFrom('users')
+    .select((e) => e.fn.countAll<number>().as('count'))
+    .where('password_foreign', '=', 1)
+    .where('password_hash', 'is not', null)
+    .executeTakeFirstOrThrow()
+  return row.count
 }

@@ -19,9 +19,20 @@ export type Tree = {
   superuser: number
 }
 
+/** The order of both databases (SQLite's binary, PostgreSQL's "C"): `<` would put 🏠, two UTF-16 units, before ＊, one. */
 export function byCodePoint(a: string, b: string): number {
-  // Comparing by UTF-16 unit would differ only outside of ASCII, which slugs are not.
-  return a < b ? -1 : a > b ? 1 : 0
+  const shared = Math.min(a.length, b.length)
+  for (let at = 0; at < shared; at++) {
+    const [x, y] = [a.charCodeAt(at), b.charCodeAt(at)]
+    if (x !== y) return aboveSurrogates(x) - aboveSurrogates(y)
+  }
+  return a.length - b.length
+}
+
+/** Surrogates stand for the code points above all others. */
+function aboveSurrogates(unit: number): number {
+  if (unit >= 0xe000) return unit - 0x800
+  return unit >= 0xd800 ? unit + 0x2000 : unit
 }
 
 /** Ranks the permissions of one application. They have passed `treeFaults`, and the root is among them. */

@@ -32,7 +32,8 @@ function singleHeader(request: FastifyRequest, name: string): string | undefined
   const raw = request.raw.rawHeaders
   let count = 0
   for (let index = 0; index < raw.length; index += 2) if (raw[index]?.toLowerCase() === name) count++
-  if (count > 1) throw new AppError('malformed_request', { detail: `The header ${name.toUpperCase()} was sent ${count} times.` })
+  if (count > 1)
+    throw new AppError('malformed_request', { detail: `The header ${name.toUpperCase()} was sent ${count} times.` })
   return String(value)
 }
 

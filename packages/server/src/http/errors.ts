@@ -29,7 +29,8 @@ export function asAppError(error: unknown): AppError {
   }
   const { code, statusCode } = error as Partial<FastifyError> // Anything may be thrown; both may be missing.
   const known = FRAMEWORK[code ?? '']
-  if (known) return new AppError(known, { cause: error, ...(known === 'malformed_request' ? { detail: MALFORMED } : {}) })
+  if (known)
+    return new AppError(known, { cause: error, ...(known === 'malformed_request' ? { detail: MALFORMED } : {}) })
   if (statusCode === 400) return new AppError('malformed_request', { cause: error, detail: MALFORMED })
   return new AppError('internal_error', { cause: error })
 }
@@ -41,14 +42,20 @@ export function sendError(ctx: Context, request: FastifyRequest, reply: FastifyR
   if (error.status >= 500 && error.code !== 'busy' && error.code !== 'shutting_down') {
     ctx.log.error({ request: request.id, err: error.cause ?? error }, error.code)
   }
+  // Again, since what the framework refuses by itself has met no hook.
+  reply.header('cache-control', 'no-store').header('x-request-id', request.id)
   if (error.retryAfter !== undefined) reply.header('retry-after', String(error.retryAfter))
   const body = errorBody(error, { isRich: isRichClient(request), requestId: request.id })
   return reply.code(error.status).type(body.type).send(body.text)
 }
 
 /** Old clients read `{"message"}` and nothing else; ours reads a problem (RFC 9457). */
-export function errorBody(error: AppError, caller: { isRich: boolean; requestId: string }): { type: string; text: string } {
-  if (!caller.isRich) return { type: 'application/json; charset=utf-8', text: JSON.stringify({ message: error.detail }) }
+export function errorBody(
+  error: AppError,
+  caller: { isRich: boolean; requestId: string },
+): { type: string; text: string } {
+  if (!caller.isRich)
+    return { type: 'application/json; charset=utf-8', text: JSON.stringify({ message: error.detail }) }
   const problem = {
     type: 'about:blank',
     title: CATALOGUE[error.code].title,

@@ -15,7 +15,14 @@ export function createMetrics(ctx: Context): Metrics {
     registers: [registry],
   })
   const gauge = (name: string, help: string, read: () => number) =>
-    new Gauge({ name, help, registers: [registry], collect() { this.set(read()) } })
+    new Gauge({
+      name,
+      help,
+      registers: [registry],
+      collect() {
+        this.set(read())
+      },
+    })
   gauge('license_hashes_running', 'Passwords being hashed', () => ctx.hasher.running)
   gauge('license_hashes_waiting', 'Sign-ins that wait for their turn to be hashed', () => ctx.hasher.waiting)
   // Only where somebody reads them: they watch the event loop and the garbage collector.

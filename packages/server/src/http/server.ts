@@ -1,5 +1,5 @@
 import { randomBytes } from 'node:crypto'
-import { type FastifyInstance, fastify } from 'fastify'
+import { type FastifyInstance, fastify, LogController } from 'fastify'
 import type { Context } from '../context.ts'
 import { AppError } from '../errors.ts'
 import { drain } from './drain.ts'
@@ -25,7 +25,7 @@ export async function createServer(ctx: Context, door: Door, metrics: Metrics): 
     trustProxy: ctx.config.trustedProxies.length > 0 ? [...ctx.config.trustedProxies] : false,
     return503OnClosing: false,
     forceCloseConnections: 'idle',
-    disableRequestLogging: true,
+    logController: new LogController({ disableRequestLogging: true }),
     genReqId: newRequestIds(),
     clientErrorHandler: (error, socket) => answerMalformed(error, socket),
     frameworkErrors: (error, request, reply) => sendError(ctx, request, reply, asAppError(error)),
@@ -42,7 +42,10 @@ export async function createServer(ctx: Context, door: Door, metrics: Metrics): 
     const route = request.routeOptions.url ?? '(no such address)'
     metrics.requests.observe({ method: request.method, route, status: reply.statusCode }, reply.elapsedTime / 1000)
     // The pattern, not the address as it came: that may hold anything.
-    ctx.log.debug({ request: request.id, method: request.method, route, status: reply.statusCode, ms: reply.elapsedTime }, 'answered')
+    ctx.log.debug(
+      { request: request.id, method: request.method, route, status: reply.statusCode, ms: reply.elapsedTime },
+      'answered',
+    )
   })
   app.setErrorHandler(async (error, request, reply) => {
     const known = asAppError(error)
@@ -56,7 +59,12 @@ export async function createServer(ctx: Context, door: Door, metrics: Metrics): 
   app.setNotFoundHandler((request, reply) => {
     const allowed = methods(request.url)
     if (allowed.length === 0) {
-      return sendError(ctx, request, reply, new AppError('not_found', { detail: 'There is nothing at this address. The calls are under /api/v1/auth/.' }))
+      return sendError(
+        ctx,
+        request,
+        reply,
+        new AppError('not_found', { detail: 'There is nothing at this address. The calls are under /api/v1/auth/.' }),
+      )
     }
     reply.header('allow', allowed.join(', '))
     const detail = `This address takes ${allowed.join(', ')}, not ${request.method}.`
@@ -95,7 +103,10 @@ function takeJson(app: FastifyInstance): void {
 function methodsByAddress(app: FastifyInstance): (url: string) => string[] {
   const routes: { pattern: RegExp; methods: string[] }[] = []
   app.addHook('onRoute', ({ url, method }) => {
-    const pattern = url.replace(/[.*+?^${}()|[\]\\]/g, '\\$&').replace(/:[A-Za-z]+/g, '[^/]+').replace(/\/$/, '')
+    const pattern = url
+      .replace(/[.*+?^${}()|[\]\\]/g, '\\$&')
+      .replace(/:[A-Za-z]+/g, '[^/]+')
+      .replace(/\/$/, '')
     routes.push({ pattern: new RegExp(`^${pattern}/?$`), methods: [method].flat() })
   })
   return (url) => {

@@ -23,7 +23,10 @@ export type ImpersonationWish = {
 }
 
 /** Makes the one-time token with which a site lets a supporter in as this user. @throws AppError `no_access` */
-export async function startImpersonation(ctx: Context, wish: ImpersonationWish): Promise<{ id: string; token: string }> {
+export async function startImpersonation(
+  ctx: Context,
+  wish: ImpersonationWish,
+): Promise<{ id: string; token: string }> {
   const found = await loadAnswer(ctx, wish.userId, wish.applicationId)
   if (!found?.answer.companies.some((company) => company.id === wish.companyId)) {
     throw new AppError('no_access', { detail: 'This user may not use the application in that company.' })
@@ -61,7 +64,11 @@ export type Impersonation = IssuedToken & {
 }
 
 /** Exchanges the one-time token, once, for a token of one company. @throws AppError `invalid_impersonation` */
-export async function validateImpersonation(ctx: Context, claim: ApplicationClaim, body: unknown): Promise<Impersonation> {
+export async function validateImpersonation(
+  ctx: Context,
+  claim: ApplicationClaim,
+  body: unknown,
+): Promise<Impersonation> {
   const application = await requireApplication(ctx, claim)
   const token = (body as { token?: unknown } | null | undefined)?.token // Whatever was sent; looked at next.
   if (typeof token !== 'string' || !UUID.test(token)) throw invalid()
@@ -78,7 +85,11 @@ export async function validateImpersonation(ctx: Context, claim: ApplicationClai
       .returning(['id', 'user_id', 'company_id', 'reason', 'started_by', 'session_ends_at'])
       .executeTakeFirst()
     if (!used) throw invalid()
-    const user = await tx.selectFrom('users').select(['email', 'operator', 'active']).where('id', '=', used.user_id).executeTakeFirstOrThrow()
+    const user = await tx
+      .selectFrom('users')
+      .select(['email', 'operator', 'active'])
+      .where('id', '=', used.user_id)
+      .executeTakeFirstOrThrow()
     if (user.active !== 1 || user.operator === 1) throw invalid()
     const impersonation = { id: used.id, companyId: used.company_id, endsAt: used.session_ends_at }
     const issued = await issueToken(ctx, tx, { userId: used.user_id, applicationId: application.id, impersonation })
@@ -95,6 +106,7 @@ export async function validateImpersonation(ctx: Context, claim: ApplicationClai
 
 function invalid(): AppError {
   return new AppError('invalid_impersonation', {
-    detail: 'This one-time token is not valid: it was used, it is too old, or it is for another application. Start again.',
+    detail:
+      'This one-time token is not valid: it was used, it is too old, or it is for another application. Start again.',
   })
 }

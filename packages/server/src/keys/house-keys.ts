@@ -18,7 +18,11 @@ export async function loadHouseKeys(config: Config, database: Database): Promise
   if (sealed === undefined) {
     const value = seal(ring, CHECK, CHECK_TEXT)
     await database.transaction((tx) =>
-      tx.insertInto('house').values({ name: CHECK, value }).onConflict((c) => c.column('name').doNothing()).execute(),
+      tx
+        .insertInto('house')
+        .values({ name: CHECK, value })
+        .onConflict((c) => c.column('name').doNothing())
+        .execute(),
     )
   }
   return ring

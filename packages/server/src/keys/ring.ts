@@ -22,7 +22,8 @@ export function readKeyRing(json: string): KeyRing {
   const ring = new Map<string, Buffer>()
   for (const [id, key] of Object.entries(keys)) {
     const bytes = typeof key === 'string' ? Buffer.from(key, 'base64') : Buffer.alloc(0)
-    if (!/^[A-Za-z0-9_-]{1,32}$/.test(id) || bytes.length !== KEY_BYTES) throw new Error(`${wrong}; the key "${id.slice(0, 32)}" is not.`)
+    if (!/^[A-Za-z0-9_-]{1,32}$/.test(id) || bytes.length !== KEY_BYTES)
+      throw new Error(`${wrong}; the key "${id.slice(0, 32)}" is not.`)
     ring.set(id, bytes)
   }
   if (!ring.has(current)) throw new Error(`${wrong}; "${current.slice(0, 32)}" is not among its keys.`)

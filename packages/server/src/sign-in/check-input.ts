@@ -10,9 +10,15 @@ export function checkInput(body: unknown): { username: string; password: string 
     throw new AppError('invalid_input', { detail: 'Send a JSON object with username and password.' })
   }
   const { username, password } = body as Record<string, unknown> // An object, as was just seen.
-  const faults = [...textFaults('/username', username, USERNAME_MAX_LENGTH), ...textFaults('/password', password, PASSWORD_MAX_LENGTH)]
+  const faults = [
+    ...textFaults('/username', username, USERNAME_MAX_LENGTH),
+    ...textFaults('/password', password, PASSWORD_MAX_LENGTH),
+  ]
   if (faults.length > 0 || typeof username !== 'string' || typeof password !== 'string') {
-    throw new AppError('invalid_input', { detail: `What was sent is no name and password: ${faults.map((f) => f.message).join('; ')}.`, faults })
+    throw new AppError('invalid_input', {
+      detail: `What was sent is no name and password: ${faults.map((f) => f.message).join('; ')}.`,
+      faults,
+    })
   }
   return { username, password }
 }
@@ -21,6 +27,7 @@ function textFaults(path: string, value: unknown, max: number): Fault[] {
   const name = path.slice(1)
   if (typeof value !== 'string') return [{ path, message: `${name} must be a text` }]
   if (value.length > max) return [{ path, message: `${name} is longer than ${max} characters` }]
-  if (!value.isWellFormed() || value.includes('\0')) return [{ path, message: `${name} has a character that no text has` }]
+  if (!value.isWellFormed() || value.includes('\0'))
+    return [{ path, message: `${name} has a character that no text has` }]
   return []
 }

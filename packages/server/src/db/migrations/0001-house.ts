@@ -7,8 +7,7 @@ export function house(dialect: SchemaDialect) {
   return {
     // biome-ignore lint/suspicious/noExplicitAny: Kysely's migrations run on a schema that is not typed yet.
     async up(db: Kysely<any>): Promise<void> {
-      const reference = (target: string) => (column: ColumnDefinitionBuilder) =>
-        column.notNull().references(target)
+      const reference = (target: string) => (column: ColumnDefinitionBuilder) => column.notNull().references(target)
 
       await db.schema
         .createTable('house')
@@ -46,7 +45,12 @@ export function house(dialect: SchemaDialect) {
         .modifyEnd(clustered)
         .execute()
       await db.schema.createIndex('users_email').unique().on('users').column('email').execute()
-      await db.schema.createIndex('users_managed_by').on('users').column('managed_by').where(sql.ref('managed_by'), 'is not', null).execute()
+      await db.schema
+        .createIndex('users_managed_by')
+        .on('users')
+        .column('managed_by')
+        .where(sql.ref('managed_by'), 'is not', null)
+        .execute()
 
       await db.schema
         .createTable('memberships')
@@ -60,7 +64,13 @@ export function house(dialect: SchemaDialect) {
         .modifyEnd(clustered)
         .execute()
       await db.schema.createIndex('memberships_company').on('memberships').columns(['company_id', 'user_id']).execute()
-      await db.schema.createIndex('memberships_one_primary').unique().on('memberships').column('user_id').where(sql.ref('is_primary'), '=', sql.lit(1)).execute()
+      await db.schema
+        .createIndex('memberships_one_primary')
+        .unique()
+        .on('memberships')
+        .column('user_id')
+        .where(sql.ref('is_primary'), '=', sql.lit(1))
+        .execute()
 
       await db.schema
         .createTable('applications')
@@ -104,8 +114,20 @@ export function house(dialect: SchemaDialect) {
         .addUniqueConstraint('roles_of_application', ['application_id', 'id'])
         .modifyEnd(strict)
         .execute()
-      await db.schema.createIndex('roles_key').unique().on('roles').columns(['application_id', 'key']).where(sql.ref('company_id'), 'is', null).execute()
-      await db.schema.createIndex('roles_company_key').unique().on('roles').columns(['application_id', 'company_id', 'key']).where(sql.ref('company_id'), 'is not', null).execute()
+      await db.schema
+        .createIndex('roles_key')
+        .unique()
+        .on('roles')
+        .columns(['application_id', 'key'])
+        .where(sql.ref('company_id'), 'is', null)
+        .execute()
+      await db.schema
+        .createIndex('roles_company_key')
+        .unique()
+        .on('roles')
+        .columns(['application_id', 'company_id', 'key'])
+        .where(sql.ref('company_id'), 'is not', null)
+        .execute()
 
       await db.schema
         .createTable('role_permissions')
@@ -114,7 +136,11 @@ export function house(dialect: SchemaDialect) {
         .addPrimaryKeyConstraint('role_permissions_key', ['role_id', 'permission_id'])
         .modifyEnd(clustered)
         .execute()
-      await db.schema.createIndex('role_permissions_permission').on('role_permissions').column('permission_id').execute()
+      await db.schema
+        .createIndex('role_permissions_permission')
+        .on('role_permissions')
+        .column('permission_id')
+        .execute()
 
       await db.schema
         .createTable('licenses')
@@ -141,8 +167,14 @@ export function house(dialect: SchemaDialect) {
         .addColumn('application_id', text, (c) => c.notNull())
         .addColumn('permission_id', count, (c) => c.notNull())
         .addPrimaryKeyConstraint('license_permissions_key', ['company_id', 'application_id', 'permission_id'])
-        .addForeignKeyConstraint('license_permissions_license', ['company_id', 'application_id'], 'licenses', ['company_id', 'application_id'])
-        .addForeignKeyConstraint('license_permissions_permission', ['application_id', 'permission_id'], 'permissions', ['application_id', 'id'])
+        .addForeignKeyConstraint('license_permissions_license', ['company_id', 'application_id'], 'licenses', [
+          'company_id',
+          'application_id',
+        ])
+        .addForeignKeyConstraint('license_permissions_permission', ['application_id', 'permission_id'], 'permissions', [
+          'application_id',
+          'id',
+        ])
         .modifyEnd(clustered)
         .execute()
 
@@ -152,7 +184,10 @@ export function house(dialect: SchemaDialect) {
         .addColumn('application_id', text, (c) => c.notNull())
         .addColumn('role_id', count, (c) => c.notNull())
         .addPrimaryKeyConstraint('license_roles_key', ['company_id', 'application_id', 'role_id'])
-        .addForeignKeyConstraint('license_roles_license', ['company_id', 'application_id'], 'licenses', ['company_id', 'application_id'])
+        .addForeignKeyConstraint('license_roles_license', ['company_id', 'application_id'], 'licenses', [
+          'company_id',
+          'application_id',
+        ])
         .addForeignKeyConstraint('license_roles_role', ['application_id', 'role_id'], 'roles', ['application_id', 'id'])
         .modifyEnd(clustered)
         .execute()
@@ -166,12 +201,22 @@ export function house(dialect: SchemaDialect) {
         .addColumn('ends_at', time, (c) => c.notNull())
         .addColumn('given_at', time, (c) => c.notNull())
         .addPrimaryKeyConstraint('seats_key', ['user_id', 'application_id', 'company_id'])
-        .addForeignKeyConstraint('seats_membership', ['user_id', 'company_id'], 'memberships', ['user_id', 'company_id'])
-        .addForeignKeyConstraint('seats_license', ['company_id', 'application_id'], 'licenses', ['company_id', 'application_id'])
+        .addForeignKeyConstraint('seats_membership', ['user_id', 'company_id'], 'memberships', [
+          'user_id',
+          'company_id',
+        ])
+        .addForeignKeyConstraint('seats_license', ['company_id', 'application_id'], 'licenses', [
+          'company_id',
+          'application_id',
+        ])
         .addCheckConstraint('seats_interval', sql`starts_at < ends_at`)
         .modifyEnd(clustered)
         .execute()
-      await db.schema.createIndex('seats_company').on('seats').columns(['company_id', 'application_id', 'user_id']).execute()
+      await db.schema
+        .createIndex('seats_company')
+        .on('seats')
+        .columns(['company_id', 'application_id', 'user_id'])
+        .execute()
 
       await db.schema
         .createTable('grants')
@@ -187,8 +232,14 @@ export function house(dialect: SchemaDialect) {
         .addColumn('granted_by', text, (c) => c.notNull())
         .addColumn('granted_at', time, (c) => c.notNull())
         .addColumn('revoked_at', time)
-        .addForeignKeyConstraint('grants_membership', ['user_id', 'company_id'], 'memberships', ['user_id', 'company_id'])
-        .addForeignKeyConstraint('grants_permission', ['application_id', 'permission_id'], 'permissions', ['application_id', 'id'])
+        .addForeignKeyConstraint('grants_membership', ['user_id', 'company_id'], 'memberships', [
+          'user_id',
+          'company_id',
+        ])
+        .addForeignKeyConstraint('grants_permission', ['application_id', 'permission_id'], 'permissions', [
+          'application_id',
+          'id',
+        ])
         .addForeignKeyConstraint('grants_role', ['application_id', 'role_id'], 'roles', ['application_id', 'id'])
         .addCheckConstraint('grants_one_item', sql`(permission_id is null) <> (role_id is null)`)
         .addCheckConstraint('grants_interval', sql`starts_at < ends_at`)

@@ -16,10 +16,14 @@ const ANSWER = Type.Object({
 })
 
 export function authenticateRoute(app: FastifyInstance, ctx: Context): void {
-  app.post('/authenticate/', { bodyLimit: SIGN_IN_BODY_LIMIT, schema: { response: { 200: ANSWER } } }, async (request) => {
-    const signedIn = await signIn(ctx, readClaim(request), request.body)
-    const plain = { token: signedIn.token, permissions: companyPermissions(signedIn.answer) }
-    if (!isRichClient(request)) return plain
-    return { ...plain, ...expiry(signedIn.expiresAt, ctx.now()), user: userObject(signedIn.facts, signedIn.answer) }
-  })
+  app.post(
+    '/authenticate/',
+    { bodyLimit: SIGN_IN_BODY_LIMIT, schema: { response: { 200: ANSWER } } },
+    async (request) => {
+      const signedIn = await signIn(ctx, readClaim(request), request.body)
+      const plain = { token: signedIn.token, permissions: companyPermissions(signedIn.answer) }
+      if (!isRichClient(request)) return plain
+      return { ...plain, ...expiry(signedIn.expiresAt, ctx.now()), user: userObject(signedIn.facts, signedIn.answer) }
+    },
+  )
 }

@@ -18,7 +18,8 @@ export function companyPermissionsRoute(app: FastifyInstance, ctx: Context): voi
       const wanted = request.params.company_id.toLowerCase()
       const company = answer.companies.find(({ id }) => id === wanted)
       // The same for a company that is none and for one that is not this user's.
-      if (!company) throw new AppError('company_not_accessible', { detail: 'There is no such company for this user here.' })
+      if (!company)
+        throw new AppError('company_not_accessible', { detail: 'There is no such company for this user here.' })
       return { permissions: company.permissions }
     },
   )

@@ -31,7 +31,10 @@ export function companyPermissions(answer: Answer): Static<typeof COMPANY_PERMIS
 
 /** When a token ends, and in how many whole seconds, so that the caller's clock does not matter. */
 export function expiry(expiresAt: number, now: number): { expires_at: string; expires_in: number } {
-  return { expires_at: new Date(expiresAt).toISOString(), expires_in: Math.max(0, Math.floor((expiresAt - now) / 1000)) }
+  return {
+    expires_at: new Date(expiresAt).toISOString(),
+    expires_in: Math.max(0, Math.floor((expiresAt - now) / 1000)),
+  }
 }
 
 export function userObject({ user, application }: AnswerFacts, { companies, primary }: Answer): Static<typeof USER> {

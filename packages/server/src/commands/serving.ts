@@ -1,8 +1,8 @@
 import type { AddressInfo } from 'node:net'
 import type { Context } from '../context.ts'
+import { createMetrics, serveMetrics } from '../http/metrics.ts'
+import { createServer } from '../http/server.ts'
 import { startJobs } from '../jobs/runner.ts'
-import { createMetrics, serveMetrics } from './metrics.ts'
-import { createServer } from './server.ts'
 
 export type Serving = {
   url: string
@@ -26,7 +26,10 @@ export async function startServing(ctx: Context): Promise<Serving> {
     metricsUrl: metricsPort === undefined ? undefined : `http://${ctx.config.metrics?.host}:${metricsPort}/metrics`,
     async [Symbol.asyncDispose]() {
       door.isClosing = true
-      await Promise.race([app.close(), afterSeconds(ctx.config.shutdownSeconds, () => app.server.closeAllConnections())])
+      await Promise.race([
+        app.close(),
+        afterSeconds(ctx.config.shutdownSeconds, () => app.server.closeAllConnections()),
+      ])
       await app.close()
       metricsServer?.close()
       metricsServer?.closeAllConnections()

@@ -1,0 +1,100 @@
+import type { Db } from '../db/database.ts'
+import { listPermissions } from '../directory/application-store.ts'
+import type { ListedUser } from '../directory/user-store.ts'
+import { type Explanation, explain } from '../domain/explain.ts'
+import type { Facts } from '../domain/facts.ts'
+import { buildTree, ROOT, type Tree } from '../domain/tree.ts'
+import * as store from './explain-store.ts'
+import { findSeat } from './seat-store.ts'
+
+export type ExplainedApplication = { id: string; name: string; active: boolean; tree: Tree }
+export type ExplainedUser = Pick<
+  ListedUser,
+  'id' | 'email' | 'firstName' | 'lastName' | 'isActive' | 'isOperator' | 'hasPassword'
+>
+
+/** The facts that an answer judges, with the names, dates and givers that people ask for. */
+export type Situation = Omit<Facts, 'grants'> & {
+  who: ExplainedUser
+  application: ExplainedApplication
+  company: store.NamedCompany
+  membership: { active: boolean; role: 'member' | 'admin'; joinedAt: number } | null
+  license: (NonNullable<Facts['license']> & { seats: number | null; seatsHeld: number }) | null
+  grants: readonly store.StoredGrant[]
+  /** Grants that were taken away, which no answer looks at. */
+  revoked: readonly store.StoredGrant[]
+  /** Each role that could be given there and a permission that it holds. */
+  offered: readonly (store.NamedRole & { permission: number })[]
+}
+
+/** One permission in one situation, judged by the code that answers applications. */
+export type Told = { situation: Situation; explanation: Explanation<store.StoredGrant> }
+
+export async function loadExplainedApplication(
+  db: Db,
+  application: Omit<ExplainedApplication, 'tree'>,
+): Promise<ExplainedApplication> {
+  const nodes = await listPermissions(db, application.id)
+  const tree = buildTree(nodes.map((node) => ({ ...node, operatorOnly: node.isOperatorOnly })))
+  return { ...application, tree }
+}
+
+export async function loadSituation(
+  db: Db,
+  who: ExplainedUser,
+  company: store.NamedCompany,
+  application: ExplainedApplication,
+): Promise<Situation> {
+  const place = { userId: who.id, companyId: company.id, applicationId: application.id }
+  const membership = await store.findMembership(db, who.id, company.id)
+  const seat = await findSeat(db, { user_id: who.id, company_id: company.id, application_id: application.id })
+  const grants = await store.listGrants(db, place)
+  const ofLicense = await store.listLicenseRoleGrants(db, place)
+  return {
+    who,
+    user: { active: who.isActive },
+    application,
+    company,
+    membership: membership
+      ? { active: membership.active === 1, role: membership.role, joinedAt: membership.joined_at }
+      : null,
+    license: await loadLicense(db, place),
+    seat: seat ?? null,
+    grants: [...grants.filter((grant) => grant.revokedAt === null), ...ofLicense],
+    revoked: grants.filter((grant) => grant.revokedAt !== null),
+    offered: await store.listRolesOffered(db, place),
+  }
+}
+
+async function loadLicense(db: Db, place: store.Place): Promise<Situation['license']> {
+  const license = await store.findLicense(db, place)
+  if (!license) return null
+  return {
+    startsAt: license.starts_at,
+    endsAt: license.ends_at,
+    graceDays: license.grace_days,
+    suspended: license.suspended === 1,
+    includes: license.includes_all === 1 ? 'all' : { named: await store.listNamedPermissions(db, place) },
+    seats: license.seats,
+    seatsHeld: license.seats_held,
+  }
+}
+
+export function tell(situation: Situation, slug: string, now: number): Told {
+  return { situation, explanation: explain(situation.application.tree, situation, slug, now) }
+}
+
+/** `use_app`, and every permission that a grant gives, gave or will give. */
+export function tellAll(situation: Situation, now: number): Told[] {
+  const { tree } = situation.application
+  const told = [ROOT, ...tree.slugs.filter((slug) => slug !== ROOT)].map((slug) => tell(situation, slug, now))
+  return told.filter(
+    (each) => each.explanation.slug === ROOT || each.explanation.paths.length > 0 || pathsOfRevoked(each).length > 0,
+  )
+}
+
+/** The grants that were taken away and would give the permission. */
+export function pathsOfRevoked({ situation, explanation }: Told): Explanation<store.StoredGrant>['paths'] {
+  if (situation.revoked.length === 0) return []
+  return explain(situation.application.tree, { ...situation, grants: situation.revoked }, explanation.slug, 0).paths
+}

@@ -1,0 +1,178 @@
+import type { Db } from '../db/database.ts'
+import type { GrantSource } from '../domain/facts.ts'
+import { END_OF_TIME, START_OF_TIME } from '../domain/interval.ts'
+import { UUID } from '../domain/limits.ts'
+
+// What `explain` reads beside what an answer reads: names, dates and givers, and what is missing as much as what is there.
+
+export type NamedCompany = { id: string; name: string; active: boolean }
+
+/** By id or by name; names need not be unique. */
+export async function listCompaniesCalled(db: Db, nameOrId: string): Promise<NamedCompany[]> {
+  const rows = await db
+    .selectFrom('companies')
+    .select(['id', 'name', 'active'])
+    .where((e) =>
+      e.or([e('name', '=', nameOrId), e('id', '=', UUID.test(nameOrId) ? nameOrId.toLowerCase() : nameOrId)]),
+    )
+    .orderBy('id')
+    .execute()
+  return rows.map((row) => ({ ...row, active: row.active === 1 }))
+}
+
+export async function countCompanies(db: Db): Promise<number> {
+  const row = await db
+    .selectFrom('companies')
+    .select((e) => e.fn.countAll<number>().as('count'))
+    .executeTakeFirstOrThrow()
+  return row.count
+}
+
+/** The companies that a user is a member of, by name. */
+export async function listCompaniesOf(db: Db, userId: string): Promise<NamedCompany[]> {
+  const rows = await db
+    .selectFrom('memberships as m')
+    .innerJoin('companies as c', 'c.id', 'm.company_id')
+    .select(['c.id', 'c.name', 'c.active'])
+    .where('m.user_id', '=', userId)
+    .orderBy('c.name')
+    .orderBy('c.id')
+    .execute()
+  return rows.map((row) => ({ ...row, active: row.active === 1 }))
+}
+
+export async function listLicensedApplications(db: Db, companyId: string): Promise<string[]> {
+  const rows = await db
+    .selectFrom('licenses')
+    .select('application_id')
+    .where('company_id', '=', companyId)
+    .orderBy('application_id')
+    .execute()
+  return rows.map((row) => row.application_id)
+}
+
+export async function findMembership(db: Db, userId: string, companyId: string) {
+  return db
+    .selectFrom('memberships')
+    .select(['active', 'role', 'joined_at'])
+    .where('user_id', '=', userId)
+    .where('company_id', '=', companyId)
+    .executeTakeFirst()
+}
+
+/** One user, one company, one application; the company and the application are there, all else may be missing. */
+export type Place = { userId: string; companyId: string; applicationId: string }
+
+export async function findLicense(db: Db, { companyId, applicationId }: Place) {
+  return db
+    .selectFrom('licenses')
+    .select(['starts_at', 'ends_at', 'grace_days', 'suspended', 'includes_all', 'seats', 'seats_held'])
+    .where('company_id', '=', companyId)
+    .where('application_id', '=', applicationId)
+    .executeTakeFirst()
+}
+
+export async function listNamedPermissions(db: Db, { companyId, applicationId }: Place): Promise<number[]> {
+  const rows = await db
+    .selectFrom('license_permissions')
+    .select('permission_id')
+    .where('company_id', '=', companyId)
+    .where('application_id', '=', applicationId)
+    .execute()
+  return rows.map((row) => row.permission_id)
+}
+
+/** A role as it is named to people. */
+export type NamedRole = { key: string; name: string }
+
+export type StoredGrant = {
+  permission: number
+  through: GrantSource
+  role: NamedRole | null
+  startsAt: number
+  endsAt: number
+  /** Who gave it, in words; empty for what a license gives to every seat. */
+  givenBy: string
+  givenAt: number
+  reason: string
+  /** When it was taken away; null while it stands. */
+  revokedAt: number | null
+}
+
+/** Each permission that a grant gives, once per grant, those taken away too. */
+export async function listGrants(db: Db, place: Place): Promise<StoredGrant[]> {
+  const rows = await db
+    .selectFrom('grants as g')
+    .leftJoin('roles as r', 'r.id', 'g.role_id')
+    .leftJoin('role_permissions as p', 'p.role_id', 'g.role_id')
+    .select([
+      'g.permission_id',
+      'g.role_id',
+      'p.permission_id as of_role',
+      'r.key',
+      'r.name',
+      'g.starts_at',
+      'g.ends_at',
+    ])
+    .select(['g.granted_by', 'g.granted_at', 'g.reason', 'g.revoked_at'])
+    .where('g.user_id', '=', place.userId)
+    .where('g.application_id', '=', place.applicationId)
+    .where('g.company_id', '=', place.companyId)
+    .orderBy('g.granted_at')
+    .orderBy('g.id')
+    .execute()
+  return rows.flatMap((row) => {
+    const permission = row.permission_id ?? row.of_role
+    if (permission === null) return [] // A role that is empty gives nothing.
+    return {
+      permission,
+      through: row.role_id === null ? { kind: 'direct' } : { kind: 'role', role: row.role_id },
+      role: row.key === null || row.name === null ? null : { key: row.key, name: row.name },
+      startsAt: row.starts_at,
+      endsAt: row.ends_at,
+      givenBy: row.granted_by,
+      givenAt: row.granted_at,
+      reason: row.reason,
+      revokedAt: row.revoked_at,
+    } satisfies StoredGrant
+  })
+}
+
+/** What the license gives to every seat, in the form of grants that always hold. */
+export async function listLicenseRoleGrants(db: Db, { companyId, applicationId }: Place): Promise<StoredGrant[]> {
+  const rows = await db
+    .selectFrom('license_roles as k')
+    .innerJoin('roles as r', 'r.id', 'k.role_id')
+    .innerJoin('role_permissions as p', 'p.role_id', 'k.role_id')
+    .select(['p.permission_id', 'k.role_id', 'r.key', 'r.name'])
+    .where('k.company_id', '=', companyId)
+    .where('k.application_id', '=', applicationId)
+    .orderBy('r.name')
+    .execute()
+  return rows.map((row) => ({
+    permission: row.permission_id,
+    through: { kind: 'license_role', role: row.role_id },
+    role: { key: row.key, name: row.name },
+    startsAt: START_OF_TIME,
+    endsAt: END_OF_TIME,
+    givenBy: '',
+    givenAt: 0,
+    reason: '',
+    revokedAt: null,
+  }))
+}
+
+/** Every role that could be given there, with what it holds: the application's own and the company's. */
+export async function listRolesOffered(
+  db: Db,
+  { companyId, applicationId }: Place,
+): Promise<(NamedRole & { permission: number })[]> {
+  return db
+    .selectFrom('roles as r')
+    .innerJoin('role_permissions as p', 'p.role_id', 'r.id')
+    .select(['r.key', 'r.name', 'p.permission_id as permission'])
+    .where('r.application_id', '=', applicationId)
+    .where((e) => e.or([e('r.company_id', 'is', null), e('r.company_id', '=', companyId)]))
+    .orderBy('r.name')
+    .execute()
+}

@@ -1,0 +1,42 @@
+import type { Db } from '../db/database.ts'
+import type { Interval } from '../domain/interval.ts'
+
+/** Takes one of the license's seats. False when all are held. */
+export async function takeSeat(db: Db, companyId: string, applicationId: string): Promise<boolean> {
+  const taken = await db
+    .updateTable('licenses')
+    .set((e) => ({ seats_held: e('seats_held', '+', 1) }))
+    .where('company_id', '=', companyId)
+    .where('application_id', '=', applicationId)
+    .where((e) => e.or([e('seats', 'is', null), e('seats_held', '<', e.ref('seats'))]))
+    .executeTakeFirst()
+  return taken.numUpdatedRows === 1n
+}
+
+export type SeatKey = { company_id: string; application_id: string; user_id: string }
+
+export async function findSeat(db: Db, key: SeatKey): Promise<Interval | undefined> {
+  const row = await db
+    .selectFrom('seats')
+    .select(['starts_at', 'ends_at'])
+    .where('user_id', '=', key.user_id)
+    .where('application_id', '=', key.application_id)
+    .where('company_id', '=', key.company_id)
+    .executeTakeFirst()
+  return row && { startsAt: row.starts_at, endsAt: row.ends_at }
+}
+
+export async function insertSeat(db: Db, key: SeatKey, interval: Interval, now: number): Promise<void> {
+  const row = { ...key, starts_at: interval.startsAt, ends_at: interval.endsAt, given_at: now }
+  await db.insertInto('seats').values(row).execute()
+}
+
+export async function setSeatInterval(db: Db, key: SeatKey, interval: Interval): Promise<void> {
+  await db
+    .updateTable('seats')
+    .set({ starts_at: interval.startsAt, ends_at: interval.endsAt })
+    .where('user_id', '=', key.user_id)
+    .where('application_id', '=', key.application_id)
+    .where('company_id', '=', key.company_id)
+    .execute()
+}

@@ -1,0 +1,230 @@
+import { secretHash } from '../credentials/secrets.ts'
+import { ROOT, treeFaults } from '../domain/tree.ts'
+import type { ApplicationEntry, PermissionEntry, RoleEntry } from './house-schema.ts'
+import { differences, type Seeding, toSwitch } from './seeding.ts'
+
+export async function seedApplications(seeding: Seeding, entries: readonly ApplicationEntry[]): Promise<void> {
+  for (const [index, entry] of entries.entries()) {
+    const path = `/applications/${index}`
+    if (!seeding.isFirst(path, 'application', entry.id)) continue
+    if (!(await seedApplication(seeding, path, entry))) continue
+    const treeChanged = await seedPermissions(seeding, path, entry)
+    await seedRoles(seeding, path, entry)
+    if (treeChanged) await bumpTree(seeding, entry.id)
+  }
+}
+
+async function seedApplication(seeding: Seeding, path: string, entry: ApplicationEntry): Promise<boolean> {
+  const { tx, now } = seeding
+  if (entry.dialect !== undefined && entry.dialect !== 'v1') {
+    seeding.fault(
+      `${path}/dialect`,
+      `the dialect ${entry.dialect} is not supported by this server yet: leave it out, or write v1`,
+    )
+  }
+  const given = {
+    name: entry.name,
+    exposes_pin: toSwitch(entry.exposes_pin),
+    active: toSwitch(entry.active),
+    secret_hash: typeof entry.secret === 'string' ? secretHash(entry.secret) : entry.secret,
+    token_days: entry.token_days,
+    token_idle_days: entry.token_idle_days,
+  }
+  const stored = await tx.selectFrom('applications').selectAll().where('id', '=', entry.id).executeTakeFirst()
+  if (stored) {
+    const changed = differences(stored, given)
+    if (!changed) return true
+    await tx
+      .updateTable('applications')
+      .set({ ...changed, updated_at: now })
+      .where('id', '=', entry.id)
+      .execute()
+    seeding.counts.applications.changed++
+    return true
+  }
+  if (given.name === undefined) {
+    seeding.fault(path, 'no application has this id; to make it, give its "name"')
+    return false
+  }
+  const row = {
+    id: entry.id,
+    name: given.name,
+    dialect: 'v1' as const,
+    exposes_pin: given.exposes_pin ?? 0,
+    active: given.active ?? 1,
+    secret_hash: given.secret_hash ?? null,
+    token_days: given.token_days ?? null,
+    token_idle_days: given.token_idle_days ?? null,
+    tree_version: 1,
+    sessions_ended_at: 0,
+    created_at: now,
+    updated_at: now,
+  }
+  await tx.insertInto('applications').values(row).execute()
+  await insertPermission(seeding, entry.id, { slug: ROOT, name: 'Use the application' })
+  seeding.counts.applications.added++
+  return true
+}
+
+/** Adds and changes permissions; what they need is set when all are there. True when the tree is another one now. */
+async function seedPermissions(seeding: Seeding, path: string, entry: ApplicationEntry): Promise<boolean> {
+  const { tx } = seeding
+  const wanted = (entry.permissions ?? []).filter((each, index) =>
+    seeding.isFirst(`${path}/permissions/${index}`, `permission of ${entry.id}`, each.slug),
+  )
+  const stored = await tx.selectFrom('permissions').selectAll().where('application_id', '=', entry.id).execute()
+  const bySlug = new Map(stored.map((row) => [row.slug, row]))
+  const slugById = new Map(stored.map((row) => [row.id, row.slug]))
+  const tree = new Map(
+    stored.map((row) => [row.slug, { needs: row.needs === null ? null : (slugById.get(row.needs) ?? null) }]),
+  )
+  for (const each of wanted) {
+    const needs = each.needs === ROOT ? null : each.needs
+    tree.set(each.slug, { needs: needs === undefined ? (tree.get(each.slug)?.needs ?? null) : needs })
+  }
+  const faults = treeFaults(tree)
+  for (const { slug, fault } of faults) {
+    const index = (entry.permissions ?? []).findIndex((each) => each.slug === slug)
+    seeding.fault(index < 0 ? `${path}/permissions` : `${path}/permissions/${index}/needs`, fault)
+  }
+  if (faults.length > 0) return false
+
+  let changed = false
+  const ids = new Map(stored.map((row) => [row.slug, row.id]))
+  for (const each of wanted) {
+    const row = bySlug.get(each.slug)
+    if (!row) {
+      ids.set(each.slug, await insertPermission(seeding, entry.id, each))
+      changed = true
+      continue
+    }
+    const difference = differences(row, {
+      name: each.name,
+      description: each.description,
+      operator_only: toSwitch(each.operator_only),
+    })
+    if (!difference) continue
+    await tx.updateTable('permissions').set(difference).where('id', '=', row.id).execute()
+    seeding.counts.permissions.changed++
+    changed = true
+  }
+  for (const { slug } of wanted) {
+    const needs = tree.get(slug)?.needs ?? null
+    const needed = needs === null ? null : (ids.get(needs) ?? null)
+    if ((bySlug.get(slug)?.needs ?? null) === needed) continue
+    await tx
+      .updateTable('permissions')
+      .set({ needs: needed })
+      .where('id', '=', ids.get(slug) ?? 0)
+      .execute()
+    if (bySlug.has(slug)) seeding.counts.permissions.changed++
+    changed = true
+  }
+  return changed
+}
+
+async function insertPermission(seeding: Seeding, applicationId: string, entry: PermissionEntry): Promise<number> {
+  const row = {
+    application_id: applicationId,
+    slug: entry.slug,
+    name: entry.name ?? entry.slug,
+    description: entry.description ?? '',
+    needs: null,
+    operator_only: toSwitch(entry.operator_only) ?? 0,
+  }
+  const { id } = await seeding.tx.insertInto('permissions').values(row).returning('id').executeTakeFirstOrThrow()
+  if (entry.slug !== ROOT) seeding.counts.permissions.added++
+  return id
+}
+
+async function bumpTree(seeding: Seeding, applicationId: string): Promise<void> {
+  await seeding.tx
+    .updateTable('applications')
+    .set((e) => ({ tree_version: e('tree_version', '+', 1), updated_at: seeding.now }))
+    .where('id', '=', applicationId)
+    .execute()
+}
+
+async function seedRoles(seeding: Seeding, path: string, entry: ApplicationEntry): Promise<void> {
+  const permissions = await permissionIds(seeding, entry.id)
+  for (const [index, role] of (entry.roles ?? []).entries()) {
+    await seedRole(seeding, `${path}/roles/${index}`, entry.id, role, permissions)
+  }
+}
+
+async function seedRole(
+  seeding: Seeding,
+  path: string,
+  applicationId: string,
+  entry: RoleEntry,
+  permissions: ReadonlyMap<string, number>,
+): Promise<void> {
+  const { tx } = seeding
+  const company = typeof entry.company === 'string' ? await seeding.company(`${path}/company`, entry.company) : null
+  if (company === undefined) return
+  if (!seeding.isFirst(path, `role of ${applicationId} ${company?.id ?? ''}`, entry.key)) return
+  const wanted = entry.permissions && namedIds(seeding, `${path}/permissions`, entry.permissions, permissions)
+  const stored = await tx
+    .selectFrom('roles')
+    .selectAll()
+    .where('application_id', '=', applicationId)
+    .where('key', '=', entry.key)
+    .where('company_id', company ? '=' : 'is', company?.id ?? null)
+    .executeTakeFirst()
+  if (!stored) {
+    const row = {
+      application_id: applicationId,
+      company_id: company?.id ?? null,
+      key: entry.key,
+      name: entry.name ?? entry.key,
+    }
+    const { id } = await tx.insertInto('roles').values(row).returning('id').executeTakeFirstOrThrow()
+    await setRolePermissions(seeding, id, wanted ?? [])
+    seeding.counts.roles.added++
+    return
+  }
+  const changed = differences(stored, { name: entry.name })
+  if (changed) await tx.updateTable('roles').set(changed).where('id', '=', stored.id).execute()
+  const otherSet = wanted ? await setRolePermissions(seeding, stored.id, wanted) : false
+  if (changed || otherSet) seeding.counts.roles.changed++
+}
+
+/** True when the set was another one. */
+async function setRolePermissions(seeding: Seeding, roleId: number, wanted: readonly number[]): Promise<boolean> {
+  const { tx } = seeding
+  const stored = await tx.selectFrom('role_permissions').select('permission_id').where('role_id', '=', roleId).execute()
+  const before = new Set(stored.map((row) => row.permission_id))
+  const gone = [...before].filter((id) => !wanted.includes(id))
+  const added = wanted.filter((id) => !before.has(id))
+  if (gone.length > 0)
+    await tx.deleteFrom('role_permissions').where('role_id', '=', roleId).where('permission_id', 'in', gone).execute()
+  for (const id of added)
+    await tx.insertInto('role_permissions').values({ role_id: roleId, permission_id: id }).execute()
+  return gone.length + added.length > 0
+}
+
+/** The application's permissions: slug → row number. */
+export async function permissionIds(seeding: Seeding, applicationId: string): Promise<Map<string, number>> {
+  const rows = await seeding.tx
+    .selectFrom('permissions')
+    .select(['id', 'slug'])
+    .where('application_id', '=', applicationId)
+    .execute()
+  return new Map(rows.map((row) => [row.slug, row.id]))
+}
+
+/** Slugs as row numbers, each once; what is unknown is a fault. */
+export function namedIds(
+  seeding: Seeding,
+  path: string,
+  slugs: readonly string[],
+  ids: ReadonlyMap<string, number>,
+): number[] {
+  const found = new Set<number>()
+  for (const [index, slug] of slugs.entries()) {
+    const id = ids.get(slug)
+    if (id === undefined) seeding.fault(`${path}/${index}`, `no permission "${slug}" in this application`)
+    else found.add(id)
+  }
+  return [...found]
+}

@@ -1,0 +1,133 @@
+import { v7 as uuid } from 'uuid'
+import { findSeat, insertSeat, type SeatKey, setSeatInterval, takeSeat } from '../access/seat-store.ts'
+import { END_OF_TIME, type Interval, START_OF_TIME } from '../domain/interval.ts'
+import { ROOT } from '../domain/tree.ts'
+import type { GrantEntry } from './house-schema.ts'
+import { namedIds, permissionIds } from './seed-applications.ts'
+import { findRole } from './seed-licenses.ts'
+import type { Seeding } from './seeding.ts'
+
+type Holder = { userId: string; company: { id: string; name: string } }
+
+/** Who a grant of a house file comes from. */
+const HOUSE_FILE = 'the house file'
+
+export async function seedGrants(
+  seeding: Seeding,
+  path: string,
+  holder: Holder,
+  entries: readonly GrantEntry[],
+): Promise<void> {
+  for (const [index, entry] of entries.entries()) await seedGrant(seeding, `${path}/grants/${index}`, holder, entry)
+}
+
+async function seedGrant(
+  seeding: Seeding,
+  path: string,
+  { userId, company }: Holder,
+  entry: GrantEntry,
+): Promise<void> {
+  const { tx } = seeding
+  const license = await tx
+    .selectFrom('licenses')
+    .select('seats')
+    .where('company_id', '=', company.id)
+    .where('application_id', '=', entry.application)
+    .executeTakeFirst()
+  if (!license) {
+    const application = await tx
+      .selectFrom('applications')
+      .select('id')
+      .where('id', '=', entry.application)
+      .executeTakeFirst()
+    const why = application
+      ? `"${company.name}" has no license for "${entry.application}"`
+      : `no application "${entry.application}"`
+    return seeding.fault(`${path}/application`, why)
+  }
+  const key = { company_id: company.id, application_id: entry.application, user_id: userId }
+  await seedSeat(seeding, path, key, entry, license.seats)
+  const interval = seeding.interval(path, entry, ['starts_at', 'ends_at'])
+  if (!interval) return
+  const slugs = (entry.permissions ?? []).map((slug) => slug)
+  const ids = namedIds(seeding, `${path}/permissions`, slugs, await permissionIds(seeding, entry.application))
+  const root = (await permissionIds(seeding, entry.application)).get(ROOT)
+  // The seat gives the root: nobody is granted it.
+  for (const id of ids)
+    if (id !== root) await grant(seeding, key, { permission_id: id, role_id: null }, interval, entry.reason)
+  for (const [index, roleKey] of (entry.roles ?? []).entries()) {
+    const role = await findRole(seeding, key, roleKey)
+    if (role === undefined) seeding.fault(`${path}/roles/${index}`, `no role "${roleKey}" in this application`)
+    else await grant(seeding, key, { permission_id: null, role_id: role }, interval, entry.reason)
+  }
+}
+
+async function seedSeat(
+  seeding: Seeding,
+  path: string,
+  key: SeatKey,
+  entry: GrantEntry,
+  seats: number | null,
+): Promise<void> {
+  const { tx, now } = seeding
+  const stored = await findSeat(tx, key)
+  const always = { startsAt: START_OF_TIME, endsAt: END_OF_TIME }
+  const wanted = entry.seat
+    ? seeding.interval(`${path}/seat`, entry.seat, ['starts_at', 'ends_at'], stored)
+    : (stored ?? always)
+  if (!wanted) return
+  if (stored) {
+    if (stored.startsAt === wanted.startsAt && stored.endsAt === wanted.endsAt) return
+    await setSeatInterval(tx, key, wanted)
+    seeding.counts.seats.changed++
+    return
+  }
+  if (!(await takeSeat(tx, key.company_id, key.application_id))) {
+    return seeding.fault(path, `all ${seats} seats of this license are held`)
+  }
+  await insertSeat(tx, key, wanted, now)
+  seeding.counts.seats.added++
+}
+
+type Item = { permission_id: number; role_id: null } | { permission_id: null; role_id: number }
+
+/** A grant is the same when its item and interval are. */
+async function grant(
+  seeding: Seeding,
+  key: SeatKey,
+  item: Item,
+  interval: Interval,
+  reason: string | undefined,
+): Promise<void> {
+  const { tx, now } = seeding
+  const stored = await tx
+    .selectFrom('grants')
+    .select(['id', 'reason'])
+    .where('user_id', '=', key.user_id)
+    .where('application_id', '=', key.application_id)
+    .where('company_id', '=', key.company_id)
+    .where('permission_id', item.permission_id === null ? 'is' : '=', item.permission_id)
+    .where('role_id', item.role_id === null ? 'is' : '=', item.role_id)
+    .where('starts_at', '=', interval.startsAt)
+    .where('ends_at', '=', interval.endsAt)
+    .where('revoked_at', 'is', null)
+    .executeTakeFirst()
+  if (!stored) {
+    const row = {
+      id: uuid(),
+      ...key,
+      ...item,
+      starts_at: interval.startsAt,
+      ends_at: interval.endsAt,
+      reason: reason ?? '',
+      granted_by: HOUSE_FILE,
+      granted_at: now,
+      revoked_at: null,
+    }
+    await tx.insertInto('grants').values(row).execute()
+    seeding.counts.grants.added++
+  } else if (reason !== undefined && reason !== stored.reason) {
+    await tx.updateTable('grants').set({ reason }).where('id', '=', stored.id).execute()
+    seeding.counts.grants.changed++
+  }
+}

@@ -1,0 +1,132 @@
+import { v7 as uuid } from 'uuid'
+import { canonicalEmail } from '../domain/email.ts'
+import type { MembershipEntry, UserEntry } from './house-schema.ts'
+import { seedGrants } from './seed-grants.ts'
+import { differences, type Seeding, toSwitch } from './seeding.ts'
+
+/** The stored string for each new user's password, by position in the file: hashed before the transaction began. */
+export type HashedPasswords = ReadonlyMap<number, { hash: string; isForeign: boolean }>
+
+export async function seedUsers(
+  seeding: Seeding,
+  entries: readonly UserEntry[],
+  passwords: HashedPasswords,
+): Promise<void> {
+  for (const [index, entry] of entries.entries()) {
+    const path = `/users/${index}`
+    const userId = await seedUser(seeding, path, entry, passwords.get(index))
+    if (userId === undefined) continue
+    const primaries = (entry.companies ?? []).filter((each) => each.primary === true).length
+    if (primaries > 1) seeding.fault(`${path}/companies`, 'more than one company is marked primary')
+    for (const [at, membership] of (entry.companies ?? []).entries()) {
+      await seedMembership(seeding, `${path}/companies/${at}`, userId, membership)
+    }
+  }
+}
+
+async function seedUser(
+  seeding: Seeding,
+  path: string,
+  entry: UserEntry,
+  password: { hash: string; isForeign: boolean } | undefined,
+): Promise<string | undefined> {
+  const { tx, now } = seeding
+  const email = canonicalEmail(entry.email)
+  if (email === undefined)
+    return seeding.fault(`${path}/email`, `"${entry.email}" is no address that can have an account here`)
+  if (!seeding.isFirst(path, 'user', email)) return undefined
+  const managedBy =
+    typeof entry.managed_by === 'string'
+      ? await seeding.company(`${path}/managed_by`, entry.managed_by)
+      : entry.managed_by
+  if (typeof entry.managed_by === 'string' && !managedBy) return undefined
+  const id = entry.id?.toLowerCase()
+  const stored = await tx.selectFrom('users').selectAll().where('email', '=', email).executeTakeFirst()
+  if (stored && id !== undefined && stored.id !== id)
+    return seeding.fault(`${path}/id`, `${email} has the id ${stored.id}`)
+  const given = {
+    first_name: entry.first_name,
+    last_name: entry.last_name,
+    pin: entry.pin,
+    active: toSwitch(entry.active),
+    operator: toSwitch(entry.operator),
+    managed_by: managedBy === undefined ? undefined : (managedBy?.id ?? null),
+  }
+  if (stored) {
+    const changed = differences(stored, given)
+    if (!changed) return stored.id
+    await tx
+      .updateTable('users')
+      .set({ ...changed, updated_at: now })
+      .where('id', '=', stored.id)
+      .execute()
+    seeding.counts.users.changed++
+    return stored.id
+  }
+  const taken =
+    id === undefined ? undefined : await tx.selectFrom('users').select('email').where('id', '=', id).executeTakeFirst()
+  if (taken) return seeding.fault(`${path}/id`, `this is the id of ${taken.email}`)
+  const row = {
+    id: id ?? uuid(),
+    email,
+    first_name: given.first_name ?? '',
+    last_name: given.last_name ?? '',
+    pin: given.pin ?? null,
+    password_hash: password?.hash ?? null,
+    password_foreign: toSwitch(password?.isForeign) ?? 0,
+    active: given.active ?? 1,
+    operator: given.operator ?? 0,
+    managed_by: given.managed_by ?? null,
+    sessions_ended_at: 0,
+    created_at: now,
+    updated_at: now,
+  } as const
+  await tx.insertInto('users').values(row).execute()
+  seeding.counts.users.added++
+  return row.id
+}
+
+async function seedMembership(seeding: Seeding, path: string, userId: string, entry: MembershipEntry): Promise<void> {
+  const { tx, now } = seeding
+  const company = await seeding.company(`${path}/company`, entry.company)
+  if (!company || !seeding.isFirst(path, `membership of ${userId}`, company.id)) return
+  const stored = await tx
+    .selectFrom('memberships')
+    .selectAll()
+    .where('user_id', '=', userId)
+    .where('company_id', '=', company.id)
+    .executeTakeFirst()
+  const given = { role: entry.role, is_primary: toSwitch(entry.primary), active: toSwitch(entry.active) }
+  if (entry.primary === true && stored?.is_primary !== 1) {
+    await tx
+      .updateTable('memberships')
+      .set({ is_primary: 0 })
+      .where('user_id', '=', userId)
+      .where('is_primary', '=', 1)
+      .execute()
+  }
+  if (!stored) {
+    const row = {
+      user_id: userId,
+      company_id: company.id,
+      role: given.role ?? 'member',
+      is_primary: given.is_primary ?? 0,
+      active: given.active ?? 1,
+      joined_at: now,
+    } as const
+    await tx.insertInto('memberships').values(row).execute()
+    seeding.counts.memberships.added++
+  } else {
+    const changed = differences(stored, given)
+    if (changed) {
+      await tx
+        .updateTable('memberships')
+        .set(changed)
+        .where('user_id', '=', userId)
+        .where('company_id', '=', company.id)
+        .execute()
+      seeding.counts.memberships.changed++
+    }
+  }
+  await seedGrants(seeding, path, { userId, company }, entry.grants ?? [])
+}

@@ -1,0 +1,167 @@
+// What npm publishes, as a stranger gets it: packed, installed into an empty folder, and used there.
+import assert from 'node:assert/strict'
+import { type ChildProcess, type ExecFileException, execFile, spawn } from 'node:child_process'
+import { once } from 'node:events'
+import { mkdtempSync, readdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs'
+import { tmpdir } from 'node:os'
+import { delimiter, dirname, join } from 'node:path'
+import { after, before, test } from 'node:test'
+import { setTimeout as sleep } from 'node:timers/promises'
+import { freePort } from './free-port.ts'
+import { findRuntimes } from './runtimes.ts'
+import { root } from './setup.mjs'
+
+// The older releases are pinned for this platform only.
+const skip = process.platform === 'linux' && process.arch === 'x64' ? false : 'needs Linux on x64'
+const acme = '8e0f6f2c-5a0b-4c3e-9d55-0d6a2f1c7b01'
+const globex = '8e0f6f2c-5a0b-4c3e-9d55-0d6a2f1c7b02'
+const anna = { email: 'anna@acme.test', password: 'packed lunch on the pier' }
+const license = { application: 'crm', from: '2026-01-01', until: null, permissions: 'all' }
+const house = {
+  companies: [
+    { id: acme, name: 'ACME' },
+    { id: globex, name: 'Globex' },
+  ],
+  applications: [
+    {
+      id: 'crm',
+      name: 'CRM',
+      permissions: [
+        { slug: 'list_invoices', name: 'See invoices' },
+        { slug: 'create_invoice', name: 'Make invoices', needs: 'list_invoices' },
+      ],
+    },
+  ],
+  licenses: [
+    { company: acme, ...license },
+    { company: globex, ...license },
+  ],
+  users: [
+    {
+      ...anna,
+      first_name: 'Anna',
+      last_name: 'Ames',
+      companies: [
+        { company: acme, primary: true, grants: [{ application: 'crm', permissions: ['create_invoice'] }] },
+        { company: globex, grants: [{ application: 'crm', permissions: [] }] },
+      ],
+    },
+  ],
+}
+const signIn = `
+  import { LicenseClient, NoValidToken } from 'cloudspot-license-api'
+  const [baseUrl, email, password] = process.argv.slice(2)
+  const license = new LicenseClient('crm', { baseUrl })
+  const session = await license.authenticate(email, password)
+  const { firstName, company } = await session.getUser()
+  const dead = await license.session('clt_' + 'x'.repeat(50)).getPermissions().catch((error) => error)
+  console.log(JSON.stringify({
+    node: process.versions.node.split('.')[0],
+    firstName,
+    company: company.name,
+    acme: session.permissions.has('create_invoice', '${acme}'),
+    globex: session.permissions.has('create_invoice', '${globex}'),
+    dead: dead instanceof NoValidToken,
+  }))
+`
+
+const folder = mkdtempSync(join(tmpdir(), 'license-packages-'))
+const command = join(folder, 'node_modules', '.bin', 'license-server')
+let server: ChildProcess | undefined
+let baseUrl = ''
+let log = ''
+
+before(async () => {
+  await succeed(process.execPath, [join(root, 'tools/build.ts')], root)
+  await succeed('npm', ['pack', './packages/client', './packages/server', '--pack-destination', folder], root)
+  writeFileSync(join(folder, 'package.json'), '{ "private": true }')
+  const tarballs = readdirSync(folder).filter((name) => name.endsWith('.tgz'))
+  const quick = ['--prefer-offline', '--no-audit', '--no-fund']
+  await succeed('npm', ['install', ...quick, ...tarballs.map((name) => `./${name}`)], folder)
+
+  writeFileSync(join(folder, 'sign-in.mjs'), signIn)
+  writeFileSync(join(folder, 'house.json'), JSON.stringify(house))
+  await succeed(command, ['seed', 'house.json'], folder)
+  const port = await freePort()
+  baseUrl = `http://127.0.0.1:${port}`
+  server = spawn(command, ['serve'], { cwd: folder, env: environment({ LICENSE_PORT: String(port) }) })
+  for (const output of [server.stdout, server.stderr]) output?.on('data', (chunk) => (log += chunk))
+  await ready(server)
+})
+
+after(async () => {
+  if (server?.exitCode === null && server.kill('SIGTERM')) await once(server, 'exit')
+  rmSync(folder, { recursive: true, force: true })
+})
+
+test('the packed packages sign a user in on the Node that is pinned here', async () => {
+  assert.deepEqual(await signInOn(process.execPath), expected('26'))
+})
+
+for (const major of ['20', '24']) {
+  test(`the packed client signs a user in on Node ${major}`, { skip }, async () => {
+    assert.deepEqual(await signInOn(await runtime(major)), expected(major))
+  })
+}
+
+test('the server command says in one sentence that Node 20 is too old', { skip }, async () => {
+  const node = await runtime('20')
+  const { code, stdout, stderr } = await run(node, [command, 'serve'], folder)
+  const { engines } = JSON.parse(readFileSync(join(root, 'packages/server/package.json'), 'utf8'))
+  assert.equal(code, 1)
+  assert.equal(stdout, '')
+  assert.match(stderr, /^license-server needs Node [\d.]+ or newer; this is Node 20\.[^\n]+\.\n$/)
+  assert.ok(stderr.includes(`Node ${engines.node.replace('>=', '')} or newer`))
+  assert.ok(stderr.includes(node))
+})
+
+test('the packed server ends by itself when it is asked to', async () => {
+  assert.ok(server)
+  const ended = once(server, 'exit')
+  server.kill('SIGTERM')
+  assert.deepEqual(await ended, [0, null])
+})
+
+async function signInOn(node: string): Promise<unknown> {
+  return JSON.parse(await succeed(node, ['sign-in.mjs', baseUrl, anna.email, anna.password], folder))
+}
+
+function expected(node: string) {
+  return { node, firstName: 'Anna', company: 'ACME', acme: true, globex: false, dead: true }
+}
+
+async function runtime(major: string): Promise<string> {
+  const path = (await findRuntimes()).get(`node-${major}`)
+  assert.ok(path)
+  return path
+}
+
+async function ready(server: ChildProcess): Promise<void> {
+  for (const deadline = Date.now() + 30_000; Date.now() < deadline; await sleep(50)) {
+    if (server.exitCode !== null) break
+    const answer = await fetch(`${baseUrl}/readyz`).catch(() => undefined)
+    if (answer?.status === 200) return
+  }
+  assert.fail(`The packed server did not get ready:\n${log}`)
+}
+
+async function succeed(file: string, args: string[], cwd: string): Promise<string> {
+  const { code, stdout, stderr } = await run(file, args, cwd)
+  assert.equal(code, 0, `${file} ${args.join(' ')} failed:\n${stdout}${stderr}`)
+  return stdout
+}
+
+function run(file: string, args: string[], cwd: string) {
+  return new Promise<{ code: unknown; stdout: string; stderr: string }>((resolve) => {
+    const told = (error: ExecFileException | null, stdout: string, stderr: string) =>
+      resolve({ code: error ? (error.code ?? error.signal) : 0, stdout, stderr })
+    execFile(file, args, { cwd, env: environment() }, told)
+  })
+}
+
+/** Ours, without the settings of a License server that a developer may have; `node` is the one that runs this. */
+function environment(settings: Record<string, string> = {}) {
+  const ours = Object.entries(process.env).filter(([name]) => !name.startsWith('LICENSE_') && name !== 'NODE_OPTIONS')
+  const path = `${dirname(process.execPath)}${delimiter}${process.env.PATH}`
+  return { ...Object.fromEntries(ours), PATH: path, LICENSE_DATA_DIR: join(folder, 'data'), ...settings }
+}

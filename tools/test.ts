@@ -1,0 +1,63 @@
+// npm test [-- PART-OF-A-PATH … --test-name-pattern=NAME …]: all tests, or some, beside a PostgreSQL of their own.
+import { spawn } from 'node:child_process'
+import { once } from 'node:events'
+import { globSync, readFileSync, rmSync } from 'node:fs'
+import { tmpdir } from 'node:os'
+import { join, matchesGlob } from 'node:path'
+import { startPostgres } from './postgres.ts'
+import { root } from './setup.mjs'
+
+const everywhere = [
+  'packages/*/tests/**/*.test.ts',
+  'interop/*.test.ts',
+  'examples/**/*.test.ts',
+  'tools/*.test.ts',
+  'docs/**/*.test.ts',
+]
+const given = process.argv.slice(2)
+const flags = given.filter((argument) => argument.startsWith('-'))
+const wanted = given.filter((argument) => !argument.startsWith('-'))
+const files = globSync(everywhere, { cwd: root, exclude: ['**/node_modules'] })
+  .filter((file) => wanted.length === 0 || wanted.some((part) => file.includes(part) || matchesGlob(file, part)))
+  .sort()
+
+if (files.length === 0) {
+  console.error(`No test file has ${wanted.map((part) => `"${part}"`).join(' or ')} in its path.`)
+  process.exitCode = 1
+} else {
+  process.exitCode = await runTests(files, flags)
+}
+
+async function runTests(files: string[], flags: string[]): Promise<number> {
+  // Its data needn't outlive the machine, and without fsync the tests take a fraction of the time.
+  await using postgres = await startPostgres({ fsync: false })
+  const skippedFile = join(tmpdir(), `license-skipped-${process.pid}`)
+  const reporters = [
+    ['spec', 'stdout'],
+    [import.meta.resolve('./skipped-reporter.ts'), skippedFile],
+  ].flatMap(([reporter, to]) => [`--test-reporter=${reporter}`, `--test-reporter-destination=${to}`])
+  const limits = ['--test-concurrency=2', '--test-timeout=300000']
+  const options = ['--conditions=cloudspot-source', '--test', ...limits, ...reporters, ...flags]
+  const tests = spawn(process.execPath, [...options, ...files], {
+    cwd: root,
+    stdio: 'inherit',
+    env: { ...process.env, TEST_POSTGRES_URL: postgres.url('postgres') },
+  })
+  for (const signal of ['SIGINT', 'SIGTERM', 'SIGHUP'] as const) process.on(signal, () => tests.kill(signal))
+  const [code] = await once(tests, 'exit')
+  const skipped = readSkipped(skippedFile)
+  if (process.env.CI !== 'true' || skipped.length === 0) return code ?? 1
+  console.error(`With CI=true nothing may be skipped, but ${skipped.length} was: ${skipped.join('; ')}.`)
+  return code || 1
+}
+
+function readSkipped(file: string): string[] {
+  try {
+    return readFileSync(file, 'utf8').split('\n').filter(Boolean)
+  } catch {
+    // The tests ended before they could write it; their code tells.
+    return []
+  } finally {
+    rmSync(file, { force: true })
+  }
+}
