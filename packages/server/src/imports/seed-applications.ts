@@ -82,6 +82,12 @@ async function seedPermissions(seeding: Seeding, path: string, entry: Applicatio
     const needs = each.needs === ROOT ? null : each.needs
     tree.set(each.slug, { needs: needs === undefined ? (tree.get(each.slug)?.needs ?? null) : needs })
   }
+  const rootAt = (entry.permissions ?? []).findIndex((each) => each.slug === ROOT && each.operator_only === true)
+  if (rootAt >= 0)
+    seeding.fault(
+      `${path}/permissions/${rootAt}/operator_only`,
+      `"${ROOT}" comes with every seat: it can't be the operators' alone`,
+    )
   const faults = treeFaults(tree)
   for (const { slug, fault } of faults) {
     const index = (entry.permissions ?? []).findIndex((each) => each.slug === slug)

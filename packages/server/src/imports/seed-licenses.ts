@@ -116,8 +116,8 @@ async function setLicenseRoles(seeding: Seeding, path: string, pair: Pair, keys:
   const { tx } = seeding
   const wanted = new Set<number>()
   for (const [index, key] of keys.entries()) {
-    const role = await findRole(seeding, pair, key)
-    if (role === undefined) seeding.fault(`${path}/roles/${index}`, `no role "${key}" in this application`)
+    const role = await findApplicationRole(seeding, pair, key)
+    if (role === undefined) seeding.fault(`${path}/roles/${index}`, `no role "${key}" of the application itself`)
     else wanted.add(role)
   }
   const stored = await tx
@@ -144,6 +144,18 @@ async function setLicenseRoles(seeding: Seeding, path: string, pair: Pair, keys:
       .values({ ...pair, role_id: id })
       .execute()
   return true
+}
+
+/** What a license gives to every seat is the application's: a company's own role of that key does not change it. */
+async function findApplicationRole({ tx }: Seeding, pair: Pair, key: string): Promise<number | undefined> {
+  const row = await tx
+    .selectFrom('roles')
+    .select('id')
+    .where('application_id', '=', pair.application_id)
+    .where('key', '=', key)
+    .where('company_id', 'is', null)
+    .executeTakeFirst()
+  return row?.id
 }
 
 /** The company's own role of this key, else the application's. */

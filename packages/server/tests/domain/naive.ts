@@ -54,7 +54,7 @@ export function naiveAnswer(house: NaiveHouse, userEmail: string, applicationId:
     .sort((a, b) => codePoints(a.companyName, b.companyName) || codePoints(a.companyId, b.companyId))
 }
 
-export function naivePermissions(
+function naivePermissions(
   house: NaiveHouse,
   email: string,
   companyId: string,
@@ -101,7 +101,8 @@ export function naivePermissions(
       ? application.permissions.map(({ slug }) => slug).filter((slug) => slug !== 'is_superuser')
       : license.includes,
   ).add('use_app')
-  return withNeeds(application, given).intersection(withNeeds(application, sold))
+  const included = withNeeds(application, sold)
+  return new Set([...withNeeds(application, given)].filter((slug) => included.has(slug)))
 }
 
 /** A company's own role goes before the application's role of the same key. */
@@ -113,7 +114,7 @@ function rolePermissions(application: NaiveApplication, key: string, companyId: 
 
 function withNeeds(application: NaiveApplication, slugs: Set<string>): Set<string> {
   const needed = application.permissions.flatMap(({ slug, needs }) => (slugs.has(slug) && needs ? [needs] : []))
-  const grown = slugs.union(new Set(needed))
+  const grown = new Set([...slugs, ...needed])
   return grown.size === slugs.size ? slugs : withNeeds(application, grown)
 }
 
@@ -136,9 +137,9 @@ const calendars = new Map<string, Intl.DateTimeFormat>()
 
 /** The day on the house's wall calendar, written so that days compare as texts. */
 function today(zone: string, now: number): string {
-  let calendar = calendars.get(zone)
   // Swedes write dates as ISO 8601 does.
-  if (!calendar) calendars.set(zone, (calendar = new Intl.DateTimeFormat('sv-SE', { timeZone: zone })))
+  const calendar = calendars.get(zone) ?? new Intl.DateTimeFormat('sv-SE', { timeZone: zone })
+  calendars.set(zone, calendar)
   return calendar.format(now)
 }
 

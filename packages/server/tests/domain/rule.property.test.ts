@@ -86,12 +86,11 @@ test(`effective and explain agree with the naive rule in ${HOUSES} generated hou
   }
   fc.assert(fc.property(houses, agrees), { numRuns: HOUSES })
 
-  if (process.env['SHOW']) console.log(refusals, situations)
   assertMet(refusals, REFUSALS_MET)
   assertMet(situations, SITUATIONS_MET)
 })
 
-test('a house reads the same at every moment for both rules: no step depends on another than it says', () => {
+test('they agree about the same house at hours up to fifty days apart', () => {
   const hours = fc.integer({ min: -50 * 24, max: 50 * 24 })
   const houses = fc.tuple(arbitraryHouse({ zone: 'UTC' }), fc.array(hours, { minLength: 3, maxLength: 3 }))
   const agrees = ([house, offsets]: [House, number[]]) => {

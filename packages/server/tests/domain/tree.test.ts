@@ -76,7 +76,20 @@ test('slugs are ranked by code point: digits, capitals, underscore, small letter
   const slugs = ['b', 'a', 'B', '_', '1', 'use_app', 'a:1', 'a.1', 'a-1']
   const tree = buildTree(slugs.map((slug, id) => ({ id, slug, needs: null, operatorOnly: false })))
   assert.deepEqual(tree.slugs, ['1', 'B', '_', 'a', 'a-1', 'a.1', 'a:1', 'b', 'use_app'])
-  assert.deepEqual([byCodePoint('a', 'b'), byCodePoint('b', 'a'), byCodePoint('a', 'a')], [-1, 1, 0])
+})
+
+test('texts are ordered by code point, as both databases order them', () => {
+  const text = fc.string({
+    unit: fc.constantFrom('', 'a', 'B', 'é', '\ud7ff', '\ue000', '＊', '🏠', '\u{10ffff}'),
+    maxLength: 4,
+  })
+  fc.assert(
+    fc.property(text, text, (a, b) => {
+      assert.equal(Math.sign(byCodePoint(a, b)), Buffer.compare(Buffer.from(a), Buffer.from(b)))
+    }),
+    { numRuns: 5000 },
+  )
+  assert.deepEqual(['🏠', '＊', 'a', 'Z', ''].sort(byCodePoint), ['', 'Z', 'a', '＊', '🏠'])
 })
 
 test('what a permission needs is listed itself first, up to the root', () => {

@@ -157,6 +157,7 @@ export function house(dialect: SchemaDialect) {
         .addColumn('created_at', time, (c) => c.notNull())
         .addColumn('updated_at', time, (c) => c.notNull())
         .addPrimaryKeyConstraint('licenses_key', ['company_id', 'application_id'])
+        .addCheckConstraint('licenses_interval', sql`starts_at < ends_at`)
         .modifyEnd(clustered)
         .execute()
       await db.schema.createIndex('licenses_application').on('licenses').column('application_id').execute()
