@@ -5,6 +5,7 @@ import { join, resolve } from 'node:path'
 import type { DatabaseAddress } from './db/database.ts'
 import { isTimeZone } from './domain/day.ts'
 import { PASSWORD_MIN_FLOOR } from './domain/password-policy.ts'
+import { type KeyRing, readKeyRing } from './keys/ring.ts'
 
 export type Config = {
   host: string
@@ -12,8 +13,8 @@ export type Config = {
   dataDir: string
   database: DatabaseAddress
   databasePool: number
-  /** The key ring as JSON; undefined: `<data>/keys.json`, made at first run. */
-  keys: string | undefined
+  /** Undefined: `<data>/keys.json`, made at first run. */
+  keys: KeyRing | undefined
   publicUrl: string
   trustedProxies: readonly string[]
   logLevel: LogLevel
@@ -103,7 +104,7 @@ export function readConfig(env: Record<string, string | undefined>): Config {
     dataDir,
     database: readDatabase(text('DATABASE_URL'), dataDir, faults),
     databasePool: whole('DATABASE_POOL', 10, 1, 500),
-    keys: text('KEYS'),
+    keys: readKeys(text('KEYS'), faults),
     publicUrl: readPublicUrl(text('PUBLIC_URL'), port, faults),
     trustedProxies: readNetworks('TRUSTED_PROXIES', text('TRUSTED_PROXIES'), faults),
     logLevel: choice('LOG_LEVEL', LOG_LEVELS, 'info'),
@@ -150,6 +151,16 @@ function unknownSettings(env: Record<string, string | undefined>): string[] {
   return Object.keys(env)
     .filter((name) => name.startsWith('LICENSE_') && !known.has(name) && !FOREIGN.has(name))
     .map((name) => `${name} is no setting. Known are: ${[...known].join(', ')}.`)
+}
+
+function readKeys(json: string | undefined, faults: string[]): KeyRing | undefined {
+  if (json === undefined) return undefined
+  try {
+    return readKeyRing(json)
+  } catch (error) {
+    faults.push(`LICENSE_KEYS: ${(error as Error).message}`)
+    return undefined
+  }
 }
 
 function readDatabase(url: string | undefined, dataDir: string, faults: string[]): DatabaseAddress {

@@ -1,7 +1,8 @@
 import { join } from 'node:path'
 import type { Config } from '../config.ts'
 import type { Database } from '../db/database.ts'
-import { type KeyRing, loadKeyFile, open, readKeyRing, seal } from './ring.ts'
+import { CommandError } from '../errors.ts'
+import { type KeyRing, loadKeyFile, open, seal } from './ring.ts'
 
 const CHECK = 'key_check'
 const CHECK_TEXT = 'this house'
@@ -9,9 +10,9 @@ const CHECK_TEXT = 'this house'
 /** Loads the ring and proves it on the house: data that another ring sealed is never met with a new one. */
 export async function loadHouseKeys(config: Config, database: Database): Promise<KeyRing> {
   const sealed = await findKeyCheck(database)
-  const ring = config.keys ? readKeyRing(config.keys) : loadKeyFile(keyFile(config), sealed === undefined)
+  const ring = config.keys ?? loadKeyFile(keyFile(config), sealed === undefined)
   if (sealed !== undefined && open(ring, CHECK, sealed) !== CHECK_TEXT) {
-    throw new Error(
+    throw new CommandError(
       `The key ring (${config.keys ? 'LICENSE_KEYS' : keyFile(config)}) is not the one that this database was sealed with. Bring the right one back from your backup.`,
     )
   }

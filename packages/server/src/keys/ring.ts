@@ -1,6 +1,7 @@
 import { createCipheriv, createDecipheriv, randomBytes } from 'node:crypto'
 import { chmodSync, existsSync, linkSync, mkdirSync, readFileSync, unlinkSync, writeFileSync } from 'node:fs'
 import { dirname } from 'node:path'
+import { CommandError } from '../errors.ts'
 
 /** Keys of the house by id, the current one first. What must be readable again is sealed with it. */
 export type KeyRing = { keys: ReadonlyMap<string, Buffer>; current: string }
@@ -8,25 +9,25 @@ export type KeyRing = { keys: ReadonlyMap<string, Buffer>; current: string }
 const ALGORITHM = 'aes-256-gcm'
 const KEY_BYTES = 32
 
-/** Reads a ring: `{"current":"<id>","keys":{"<id>":"<32 bytes in base64>"}}`. Throws a sentence about what is wrong. */
+/** Reads a ring: `{"current":"<id>","keys":{"<id>":"<32 bytes in base64>"}}`. @throws CommandError that says what is wrong, and nothing of the keys */
 export function readKeyRing(json: string): KeyRing {
   const wrong = 'The key ring must be {"current":"<id>","keys":{"<id>":"<32 bytes in base64>"}}'
   let parsed: { current?: unknown; keys?: unknown }
   try {
     parsed = JSON.parse(json) as typeof parsed // Checked below.
   } catch {
-    throw new Error(`${wrong}; it is no JSON.`)
+    throw new CommandError(`${wrong}; it is no JSON.`)
   }
   const { current, keys } = parsed ?? {}
-  if (typeof current !== 'string' || typeof keys !== 'object' || keys === null) throw new Error(`${wrong}.`)
+  if (typeof current !== 'string' || typeof keys !== 'object' || keys === null) throw new CommandError(`${wrong}.`)
   const ring = new Map<string, Buffer>()
   for (const [id, key] of Object.entries(keys)) {
     const bytes = typeof key === 'string' ? Buffer.from(key, 'base64') : Buffer.alloc(0)
     if (!/^[A-Za-z0-9_-]{1,32}$/.test(id) || bytes.length !== KEY_BYTES)
-      throw new Error(`${wrong}; the key "${id.slice(0, 32)}" is not.`)
+      throw new CommandError(`${wrong}; the key "${id.slice(0, 32)}" is not.`)
     ring.set(id, bytes)
   }
-  if (!ring.has(current)) throw new Error(`${wrong}; "${current.slice(0, 32)}" is not among its keys.`)
+  if (!ring.has(current)) throw new CommandError(`${wrong}; "${current.slice(0, 32)}" is not among its keys.`)
   return { keys: ring, current }
 }
 
@@ -34,7 +35,7 @@ export function readKeyRing(json: string): KeyRing {
 export function loadKeyFile(file: string, mayMake: boolean): KeyRing {
   if (!existsSync(file)) {
     if (!mayMake) {
-      throw new Error(
+      throw new CommandError(
         `The key ring ${file} is missing, but this database was sealed with one. Bring it back from your backup, or set LICENSE_KEYS.`,
       )
     }
