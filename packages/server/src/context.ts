@@ -1,3 +1,4 @@
+import { existsSync } from 'node:fs'
 import { type Logger, pino } from 'pino'
 import { type FactsQueries, prepareFacts } from './access/facts.ts'
 import { TreeCache } from './access/tree-cache.ts'
@@ -37,6 +38,7 @@ export type ContextOptions = {
 /** Opens the house. @throws CommandError when the database is not one that this program can run on. */
 export async function createContext(config: Config, options: ContextOptions = {}): Promise<Context> {
   const log = options.log ?? createLog(config)
+  if (!options.migrates) requireFile(config)
   const db = openDatabase(config.database, {
     poolSize: config.databasePool,
     onIdleError: (error) => log.warn({ err: error }, 'an idle database connection broke'),
@@ -72,6 +74,14 @@ export async function createContext(config: Config, options: ContextOptions = {}
     await db.close()
     throw error
   }
+}
+
+/** Opening a SQLite file makes it: a command that only looks must not leave an empty one where a folder was mistyped. */
+function requireFile({ database }: Config): void {
+  if (database.kind === 'postgres' || existsSync(database.file)) return
+  throw new CommandError(
+    `There is no database ${database.file}. Check LICENSE_DATA_DIR and LICENSE_DATABASE_URL, or make one by \`license-server seed FILE\` or \`license-server migrate\`.`,
+  )
 }
 
 async function requireSchema(db: Database): Promise<void> {

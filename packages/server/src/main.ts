@@ -1,9 +1,26 @@
 import { Command, CommanderError } from 'commander'
-import { migrateCommand } from './commands/migrate.ts'
 import { reportError } from './commands/report.ts'
-import { seedCommand } from './commands/seed.ts'
-import { serveCommand } from './commands/serve.ts'
 import { VERSION } from './version.ts'
+
+// What this program writes is its owner's alone: folders 0700, files 0600.
+process.umask(0o077)
+// Whoever reads our output may stop reading (`explain | head`): that is no error.
+process.stdout.on('error', (error: NodeJS.ErrnoException) => process.exit(error.code === 'EPIPE' ? 0 : 1))
+
+// Each is loaded when it is asked for: what serving needs is not what a question needs.
+const COMMANDS: Record<string, () => Promise<(program: Command) => void>> = {
+  serve: async () => (await import('./commands/serve.ts')).serveCommand,
+  migrate: async () => (await import('./commands/migrate.ts')).migrateCommand,
+  seed: async () => (await import('./commands/seed.ts')).seedCommand,
+  explain: async () => (await import('./commands/explain.ts')).explainCommand,
+  token: async () => (await import('./commands/token.ts')).tokenCommand,
+  user: async () => (await import('./commands/user.ts')).userCommand,
+  application: async () => (await import('./commands/application.ts')).applicationCommand,
+  impersonate: async () => (await import('./commands/impersonate.ts')).impersonateCommand,
+  backup: async () => (await import('./commands/backup.ts')).backupCommand,
+  restore: async () => (await import('./commands/restore.ts')).restoreCommand,
+  doctor: async () => (await import('./commands/doctor.ts')).doctorCommand,
+}
 
 const program = new Command('license-server')
   .description(
@@ -13,10 +30,8 @@ const program = new Command('license-server')
   .showHelpAfterError('(add --help for what this command takes)')
   .exitOverride()
 
-for (const register of [serveCommand, migrateCommand, seedCommand]) register(program)
-// Subcommands end as the program does: by an exit code of ours.
-for (const command of program.commands)
-  command.exitOverride().showHelpAfterError('(add --help for what this command takes)')
+const asked = COMMANDS[process.argv[2] ?? '']
+for (const load of asked ? [asked] : Object.values(COMMANDS)) (await load())(program)
 
 try {
   await program.parseAsync()

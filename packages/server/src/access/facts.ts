@@ -1,6 +1,6 @@
 import { type RawBuilder, sql } from 'kysely'
 import type { Database, PreparedQuery } from '../db/database.ts'
-import type { Facts, GrantFacts, LicenseFacts } from '../domain/facts.ts'
+import type { Facts, GrantFacts, GrantSource, LicenseFacts } from '../domain/facts.ts'
 import { END_OF_TIME, START_OF_TIME } from '../domain/interval.ts'
 
 /** The company's side of the facts, with what an answer says of the company. */
@@ -220,17 +220,18 @@ function readCompany(row: Row, userActive: boolean, applicationActive: boolean):
   }
 }
 
-/** Reads `<permission>[/<role>][:<start>:<end>]`, divided by blanks. */
-function readGrants(grants: GrantFacts[], text: string | null, kind: 'direct' | 'role' | 'license_role'): void {
+/** Reads `<permission>[/<role>][:<start>:<end>]`, divided by blanks. Thirty an answer: mostly without an interval, read fast. */
+function readGrants(grants: GrantFacts[], text: string | null, kind: GrantSource['kind']): void {
   if (text === null) return
   for (const part of text.split(' ')) {
-    const [item = '', startsAt, endsAt] = part.split(':')
-    const [permission, role] = item.split('/')
+    const colon = part.indexOf(':')
+    const item = colon < 0 ? part : part.slice(0, colon)
+    const slash = item.indexOf('/')
     grants.push({
-      permission: Number(permission),
-      through: kind === 'direct' ? DIRECT : { kind, role: Number(role) },
-      startsAt: startsAt === undefined ? START_OF_TIME : Number(startsAt),
-      endsAt: endsAt === undefined ? END_OF_TIME : Number(endsAt),
+      permission: Number(slash < 0 ? item : item.slice(0, slash)),
+      through: kind === 'direct' ? DIRECT : { kind, role: Number(item.slice(slash + 1)) },
+      startsAt: colon < 0 ? START_OF_TIME : Number(part.slice(colon + 1, part.lastIndexOf(':'))),
+      endsAt: colon < 0 ? END_OF_TIME : Number(part.slice(part.lastIndexOf(':') + 1)),
     })
   }
 }
