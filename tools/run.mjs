@@ -1,5 +1,6 @@
 // node tools/run.mjs FILE [ARGUMENTS …]: sets the checkout up, then runs FILE on the pinned Node, from its TypeScript source.
 import { spawn } from 'node:child_process'
+import { constants } from 'node:os'
 import { delimiter, dirname, resolve } from 'node:path'
 import { root, setUp } from './setup.mjs'
 
@@ -12,4 +13,4 @@ const child = spawn(node, ['--conditions=cloudspot-source', resolve(root, file),
 })
 // The terminal sends Ctrl-C to both; a supervisor sends it to this process alone, so that it is passed on.
 for (const signal of ['SIGINT', 'SIGTERM', 'SIGHUP']) process.on(signal, () => child.kill(signal))
-child.on('exit', (code, signal) => process.exit(signal ? 128 + 15 : code))
+child.on('exit', (code, signal) => process.exit(signal ? 128 + constants.signals[signal] : code))

@@ -99,7 +99,7 @@ export function readConfig(env: Record<string, string | undefined>): Config {
   const port = whole('PORT', 8000, 0, 65_535)
   const dataDir = resolve(text('DATA_DIR') ?? 'data')
   const config: Config = {
-    host: text('HOST') ?? '127.0.0.1',
+    host: readHost(text('HOST'), faults),
     port,
     dataDir,
     database: readDatabase(text('DATABASE_URL'), dataDir, faults),
@@ -163,6 +163,16 @@ function readKeys(json: string | undefined, faults: string[]): KeyRing | undefin
   }
 }
 
+function readHost(value: string | undefined, faults: string[]): string {
+  if (value === undefined || isHost(value)) return value ?? '127.0.0.1'
+  faults.push(`LICENSE_HOST is "${value}": it must be an address or a name to listen on, such as 127.0.0.1 or 0.0.0.0.`)
+  return '127.0.0.1'
+}
+
+function isHost(text: string): boolean {
+  return isIP(text) !== 0 || /^[A-Za-z0-9]([A-Za-z0-9.-]{0,251}[A-Za-z0-9])?$/.test(text)
+}
+
 function readDatabase(url: string | undefined, dataDir: string, faults: string[]): DatabaseAddress {
   const fallback: DatabaseAddress = { kind: 'sqlite', file: join(dataDir, 'license.db') }
   if (url === undefined) return fallback
@@ -181,7 +191,9 @@ function readPublicUrl(value: string | undefined, port: number, faults: string[]
   const url = URL.canParse(value) ? new URL(value) : undefined
   const isPlain = url && /^https?:$/.test(url.protocol) && !url.search && !url.hash && !url.username
   if (isPlain) return value.replace(/\/+$/, '')
-  faults.push(`LICENSE_PUBLIC_URL is "${value}": it must be an http or https address such as https://license.example.`)
+  // Without what stands before an @: that may be a password.
+  const shown = value.replace(/^.*@/, '…@')
+  faults.push(`LICENSE_PUBLIC_URL is "${shown}": it must be an http or https address such as https://license.example.`)
   return `http://localhost:${port}`
 }
 
@@ -210,7 +222,8 @@ function isNetwork(text: string): boolean {
 function readAddress(value: string | undefined, faults: string[]): { host: string; port: number } | undefined {
   if (value === undefined) return undefined
   const [, host = '', port = ''] = /^(?:\[?([^\]]*?)\]?:)?(\d{1,5})$/.exec(value) ?? []
-  if (port !== '' && Number(port) <= 65_535) return { host: host || '127.0.0.1', port: Number(port) }
+  if (port !== '' && Number(port) <= 65_535 && (host === '' || isHost(host)))
+    return { host: host || '127.0.0.1', port: Number(port) }
   faults.push(`LICENSE_METRICS_ADDRESS is "${value}": it must be host:port such as 127.0.0.1:9100.`)
   return undefined
 }

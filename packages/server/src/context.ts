@@ -31,8 +31,10 @@ export type Context = {
 export type ContextOptions = {
   now?: () => number
   log?: Logger
-  /** Brings an empty or older schema up to this program first. */
-  migrates?: boolean
+  /** Brings the schema up to this program first: also an older one, or only where there is none. */
+  migrates?: 'always' | 'when_empty'
+  /** For work that nobody waits for at a browser: statements may take as long as they do. */
+  isPatient?: boolean
 }
 
 /** Opens the house. @throws CommandError when the database is not one that this program can run on. */
@@ -42,9 +44,10 @@ export async function createContext(config: Config, options: ContextOptions = {}
   const db = openDatabase(config.database, {
     poolSize: config.databasePool,
     onIdleError: (error) => log.warn({ err: error }, 'an idle database connection broke'),
+    isPatient: options.isPatient ?? false,
   })
   try {
-    if (options.migrates) await migrate(db)
+    if (options.migrates) await migrateFirst(config, options.migrates)
     await requireSchema(db)
     const keys = await loadHouseKeys(config, db)
     const tokenUse = new TokenUse()
@@ -82,6 +85,15 @@ function requireFile({ database }: Config): void {
   throw new CommandError(
     `There is no database ${database.file}. Check LICENSE_DATA_DIR and LICENSE_DATABASE_URL, or make one by \`license-server seed FILE\` or \`license-server migrate\`.`,
   )
+}
+
+async function migrateFirst(config: Config, when: 'always' | 'when_empty'): Promise<void> {
+  const db = openDatabase(config.database, { poolSize: 2, onIdleError: () => undefined, isPatient: true })
+  try {
+    if (when === 'always' || (await schemaState(db)).state === 'empty') await migrate(db)
+  } finally {
+    await db.close()
+  }
 }
 
 async function requireSchema(db: Database): Promise<void> {

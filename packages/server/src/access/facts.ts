@@ -220,7 +220,7 @@ function readCompany(row: Row, userActive: boolean, applicationActive: boolean):
   }
 }
 
-/** Reads `<permission>[/<role>][:<start>:<end>]`, divided by blanks. Thirty an answer: mostly without an interval, read fast. */
+/** Reads `<permission>[/<role>][:<start>:<end>]`, divided by blanks. There are thirty in an answer, mostly without times. */
 function readGrants(grants: GrantFacts[], text: string | null, kind: GrantSource['kind']): void {
   if (text === null) return
   for (const part of text.split(' ')) {

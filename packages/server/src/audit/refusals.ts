@@ -42,41 +42,54 @@ export class Refusals {
 
   async flush(db: Database): Promise<void> {
     if (this.#pending.size === 0) return
-    const notes = [...this.#pending.values()]
+    const pending = this.#pending
     this.#pending = new Map()
-    await db.transaction(async (tx) => {
-      for (const note of notes) {
-        await tx
-          .insertInto('refusals')
-          .values({
-            kind: note.kind,
-            application_id: note.applicationId,
-            subject: note.subject,
-            times: note.times,
-            first_at: note.firstAt,
-            last_at: note.lastAt,
-          })
-          .onConflict((c) =>
-            c.columns(['kind', 'application_id', 'subject']).doUpdateSet((e) => ({
-              times: sql`refusals.times + ${note.times}`,
-              last_at: e.ref('excluded.last_at'),
-            })),
-          )
-          .execute()
-      }
-      const { count } = await tx
-        .selectFrom('refusals')
-        .select((e) => e.fn.countAll<number>().as('count'))
-        .executeTakeFirstOrThrow()
-      if (Number(count) <= MAX_ROWS) return
-      const oldestKept = await tx
-        .selectFrom('refusals')
-        .select('last_at')
-        .orderBy('last_at', 'desc')
-        .offset(MAX_ROWS)
-        .limit(1)
-        .executeTakeFirst()
-      if (oldestKept) await tx.deleteFrom('refusals').where('last_at', '<=', oldestKept.last_at).execute()
-    })
+    try {
+      // In one order, so that two nodes don't wait for each other.
+      await storeNotes(
+        db,
+        [...pending].sort(([a], [b]) => (a < b ? -1 : 1)).map(([, note]) => note),
+      )
+    } catch (error) {
+      for (const [key, note] of pending) if (!this.#pending.has(key)) this.#pending.set(key, note)
+      throw error
+    }
   }
+}
+
+async function storeNotes(db: Database, notes: readonly Note[]): Promise<void> {
+  await db.transaction(async (tx) => {
+    for (const note of notes) {
+      await tx
+        .insertInto('refusals')
+        .values({
+          kind: note.kind,
+          application_id: note.applicationId,
+          subject: note.subject,
+          times: note.times,
+          first_at: note.firstAt,
+          last_at: note.lastAt,
+        })
+        .onConflict((c) =>
+          c.columns(['kind', 'application_id', 'subject']).doUpdateSet((e) => ({
+            times: sql`refusals.times + ${note.times}`,
+            last_at: e.ref('excluded.last_at'),
+          })),
+        )
+        .execute()
+    }
+    const { count } = await tx
+      .selectFrom('refusals')
+      .select((e) => e.fn.countAll<number>().as('count'))
+      .executeTakeFirstOrThrow()
+    if (Number(count) <= MAX_ROWS) return
+    const oldestKept = await tx
+      .selectFrom('refusals')
+      .select('last_at')
+      .orderBy('last_at', 'desc')
+      .offset(MAX_ROWS)
+      .limit(1)
+      .executeTakeFirst()
+    if (oldestKept) await tx.deleteFrom('refusals').where('last_at', '<=', oldestKept.last_at).execute()
+  })
 }

@@ -14,7 +14,7 @@ export function migrateCommand(program: Command): void {
     .action(async (options: { json?: boolean }) => {
       const config = readConfig(ownEnvironment())
       using _lock = lockHouse(config.database)
-      const database = openDatabase(config.database, { poolSize: 1, onIdleError: () => undefined })
+      const database = openDatabase(config.database, { poolSize: 1, onIdleError: () => undefined, isPatient: true })
       try {
         const taken = await migrate(database)
         print(options.json, { taken }, () => [

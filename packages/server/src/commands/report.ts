@@ -1,6 +1,5 @@
 import { ConfigError, ownEnvironment, readConfig } from '../config.ts'
-import type { Context } from '../context.ts'
-import { createContext, createLog } from '../context.ts'
+import { type Context, type ContextOptions, createContext, createLog } from '../context.ts'
 import { isUnreachable } from '../db/postgres.ts'
 import { isBusy } from '../db/sqlite.ts'
 import { AppError, CommandError } from '../errors.ts'
@@ -22,7 +21,9 @@ export function reportError(error: unknown): number {
     for (const fault of error.faults) say(`  ${fault.path}: ${fault.message}`)
     return 1
   }
-  if (isUnreachable(error))
+  const sentence = systemSentence(error)
+  if (sentence) say(sentence)
+  else if (isUnreachable(error))
     say(`The database does not answer: ${(error as Error).message}. Check LICENSE_DATABASE_URL and that it runs.`)
   else if (isBusy(error))
     say('The database is in use by another process, and stayed so. Try again, or stop that process.')
@@ -30,10 +31,19 @@ export function reportError(error: unknown): number {
   return 1
 }
 
+/** What the operating system or PostgreSQL refuses, as what to do about it. */
+function systemSentence(error: unknown): string | undefined {
+  const { code = '', path, message } = error as { code?: string; path?: string; message?: string } // Both put them there.
+  if (['EEXIST', 'ENOTDIR', 'EACCES', 'EPERM', 'EROFS', 'ENOSPC'].includes(code) && path !== undefined)
+    return `${path} can't be used (${code}). Check LICENSE_DATA_DIR, and who may write there.`
+  if (/^(28|3D)/.test(code)) return `PostgreSQL refuses: ${message}. Check LICENSE_DATABASE_URL.`
+  return undefined
+}
+
 /** Opens the house for one command, and closes it after. Its log is silent: what a command has to say, it prints. */
 export async function withHouse<T>(
   act: (ctx: Context) => Promise<T>,
-  options: { migrates?: boolean } = {},
+  options: Pick<ContextOptions, 'migrates' | 'isPatient'> = {},
 ): Promise<T> {
   const config = readConfig(ownEnvironment())
   await using ctx = await createContext(config, { log: createLog({ logLevel: 'silent' }), ...options })

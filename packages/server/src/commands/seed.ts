@@ -21,7 +21,7 @@ export function seedCommand(program: Command): void {
     )
     .action(async (file: string, options: { json?: boolean }) => {
       const house = readHouse(await readText(file))
-      const counts = await withHouse((ctx) => seedHouse(ctx, house), { migrates: true })
+      const counts = await withHouse((ctx) => seedHouse(ctx, house), { migrates: 'when_empty', isPatient: true })
       print(options.json, counts, () => summary(counts))
     })
 }

@@ -1,5 +1,6 @@
 import type { AddressInfo } from 'node:net'
 import type { Context } from '../context.ts'
+import { CommandError } from '../errors.ts'
 import { createMetrics, serveMetrics } from '../http/metrics.ts'
 import { createServer } from '../http/server.ts'
 import { startJobs } from '../jobs/runner.ts'
@@ -16,8 +17,15 @@ export async function startServing(ctx: Context): Promise<Serving> {
   const door = { isClosing: false }
   const metrics = createMetrics(ctx)
   const app = await createServer(ctx, door, metrics)
-  await app.listen({ host: ctx.config.host, port: ctx.config.port })
-  const metricsServer = ctx.config.metrics && (await serveMetrics(metrics, ctx.config.metrics))
+  // What applications reach opens last: nothing is left open when the other address can't be had.
+  const { metrics: address, host, port: wanted } = ctx.config
+  const metricsServer =
+    address &&
+    (await serveMetrics(metrics, address).catch((error) => refuse(error, address, 'LICENSE_METRICS_ADDRESS')))
+  await app.listen({ host, port: wanted }).catch((error) => {
+    metricsServer?.close()
+    return refuse(error, { host, port: wanted }, 'LICENSE_PORT or LICENSE_HOST')
+  })
   const jobs = startJobs(ctx)
   const { port } = app.server.address() as AddressInfo // It listens on a port, not on a pipe.
   const metricsPort = (metricsServer?.address() as AddressInfo | undefined)?.port
@@ -36,6 +44,20 @@ export async function startServing(ctx: Context): Promise<Serving> {
       await jobs.stop()
     },
   }
+}
+
+/** Says why an address can't be listened on, and which setting to change. */
+function refuse(error: NodeJS.ErrnoException, address: { host: string; port: number }, setting: string): never {
+  const reasons: Record<string, string> = {
+    EADDRINUSE: 'is taken by another program',
+    EACCES: 'is not allowed to this user',
+    EADDRNOTAVAIL: 'is not an address of this machine',
+    ENOTFOUND: 'has a name that leads nowhere',
+    EAI_AGAIN: 'has a name that can not be looked up',
+  }
+  const reason = reasons[error.code ?? '']
+  if (!reason) throw error
+  throw new CommandError(`${address.host}, port ${address.port}, ${reason}. Set ${setting} to another.`)
 }
 
 function afterSeconds(seconds: number, act: () => void): Promise<void> {

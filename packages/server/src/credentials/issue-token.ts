@@ -19,10 +19,17 @@ export type TokenWish = {
   impersonation?: { id: string; companyId: string; endsAt: number }
 }
 
-/** Makes a token in the caller's transaction. @throws AppError `bad_credentials`, `account_disabled` when that came in between */
+/** The stored string is another one since the password was found right: it was changed, or another sign-in hashed it anew. */
+export class PasswordMoved extends AppError {
+  constructor() {
+    super('bad_credentials')
+  }
+}
+
+/** Makes a token in the caller's transaction. @throws PasswordMoved; AppError `account_disabled` when that came in between */
 export async function issueToken(ctx: Context, tx: Tx, wish: TokenWish): Promise<IssuedToken> {
   const { user, application } = await lockForToken(ctx, tx, wish)
-  if (wish.verified && user.password_hash !== wish.verified.hash) throw new AppError('bad_credentials')
+  if (wish.verified && user.password_hash !== wish.verified.hash) throw new PasswordMoved()
   if (user.active !== 1) throw new AppError('account_disabled')
   const now = ctx.now()
   // After the moment at which older sessions were ended, also when this node's clock runs behind.

@@ -128,3 +128,10 @@ export async function expireOneTimeTokens(db: Db): Promise<number> {
     .executeTakeFirst()
   return Number(expired.numUpdatedRows)
 }
+
+/** Deletes some of the tokens whose time was over before a moment. Tells how many. */
+export async function purgeTokens(db: Db, before: number, limit: number): Promise<number> {
+  const old = db.selectFrom('tokens').select('hash').where('expires_at', '<', before).orderBy('expires_at').limit(limit)
+  const deleted = await db.deleteFrom('tokens').where('hash', 'in', old).executeTakeFirst()
+  return Number(deleted.numDeletedRows)
+}

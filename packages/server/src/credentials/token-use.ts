@@ -1,5 +1,6 @@
+import { setImmediate } from 'node:timers/promises'
 import { sql } from 'kysely'
-import type { Database } from '../db/database.ts'
+import type { Database, Tx } from '../db/database.ts'
 
 /** What is stored may lag by this much, which is how exact an idle limit is. */
 const PRECISION_MS = 30_000
@@ -27,16 +28,9 @@ export class TokenUse {
     for (let from = 0; from < entries.length; from += MAX_BATCH) {
       const batch = entries.slice(from, from + MAX_BATCH)
       try {
-        await db.transaction(async (tx) => {
-          for (const [hash, at] of batch) {
-            await tx
-              .updateTable('tokens')
-              .set({ last_used_at: at })
-              .where('hash', '=', hash)
-              .where('last_used_at', '<', sql<number>`${at}`)
-              .execute()
-          }
-        })
+        await db.transaction((tx) => storeUses(tx, batch))
+        // On SQLite nothing above leaves the thread: requests get their turn between two batches.
+        await setImmediate()
       } catch (error) {
         for (const [hash, at] of entries.slice(from))
           this.#pending.set(hash, Math.max(at, this.#pending.get(hash) ?? 0))
@@ -44,4 +38,12 @@ export class TokenUse {
       }
     }
   }
+}
+
+/** One statement, tried again where PostgreSQL ends it for two nodes that wait for each other: half the work of one a token. Never back in time: another node may have stored a later use. */
+async function storeUses(tx: Tx, uses: readonly (readonly [string, number])[]): Promise<void> {
+  const rows = uses.map(([hash, at]) => sql`(${hash}, cast(${at} as bigint))`)
+  await sql`with used (hash, at) as (values ${sql.join(rows)})
+    update tokens set last_used_at = used.at from used
+    where tokens.hash = used.hash and tokens.last_used_at < used.at`.execute(tx)
 }

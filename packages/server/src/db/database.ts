@@ -27,7 +27,7 @@ export type Database = {
 
 export type DatabaseAddress = { kind: 'sqlite'; file: string } | { kind: 'postgres'; url: string }
 
-export type DatabaseOptions = { poolSize: number; onIdleError(error: Error): void }
+export type DatabaseOptions = { poolSize: number; onIdleError(error: Error): void; isPatient?: boolean }
 
 export function openDatabase(address: DatabaseAddress, options: DatabaseOptions): Database {
   return address.kind === 'sqlite' ? openSqliteDatabase(address.file) : openPostgresDatabase(address.url, options)

@@ -1,11 +1,20 @@
-import { PostgresDialect } from 'kysely'
+import { PostgresDialect, type PostgresPool } from 'kysely'
 import pg from 'pg'
 
 // bigint is milliseconds and counts here, exact as a number; without this pg hands out strings.
 const INT8 = 20
 pg.types.setTypeParser(INT8, Number)
 
-export type PostgresOptions = { url: string; poolSize: number; onIdleError(error: Error): void }
+export type PostgresOptions = {
+  url: string
+  poolSize: number
+  onIdleError(error: Error): void
+  /** Without limits of time: for migrations and large files, which nobody waits for at a browser. */
+  isPatient?: boolean
+}
+
+/** The server gives up first, so that a statement that takes too long costs no connection. */
+const LIMITS = { statement_timeout: 7_000, query_timeout: 8_000 }
 
 /** A pool that gives up in seconds, so that a request ends when the database does not answer. */
 export function openPostgres(options: PostgresOptions): pg.Pool {
@@ -13,8 +22,7 @@ export function openPostgres(options: PostgresOptions): pg.Pool {
     connectionString: options.url,
     max: options.poolSize,
     connectionTimeoutMillis: 3_000,
-    query_timeout: 8_000,
-    statement_timeout: 8_000,
+    ...(options.isPatient ? {} : LIMITS),
     idleTimeoutMillis: 30_000,
     application_name: 'cloudspot-license',
   })
@@ -26,7 +34,32 @@ export function openPostgres(options: PostgresOptions): pg.Pool {
 }
 
 export function postgresDialect(pool: pg.Pool): PostgresDialect {
-  return new PostgresDialect({ pool })
+  return new PostgresDialect({ pool: withoutBroken(pool) })
+}
+
+/**
+ * Kysely hands every connection back as if it were well. One that fell silent would be given out again and again, each
+ * time for as long as a query may take; said to be broken, it is replaced.
+ */
+function withoutBroken(pool: pg.Pool): PostgresPool {
+  return {
+    async connect() {
+      const client = await pool.connect()
+      let broken: Error | undefined
+      const query = async (text: string, values: readonly unknown[]) => {
+        try {
+          return await client.query(text, [...values])
+        } catch (error) {
+          if (isBroken(error)) broken = error
+          throw error
+        }
+      }
+      // Kysely also asks for cursors, which nothing here uses.
+      return { query, release: () => client.release(broken) } as unknown as Awaited<ReturnType<PostgresPool['connect']>>
+    },
+    end: () => pool.end(),
+    options: pool.options,
+  }
 }
 
 const CONNECTION_LOST = new Set([
@@ -49,12 +82,20 @@ const LOST_MESSAGES = [
   'not queryable',
 ]
 
+/** A standby takes no writes; a database is closed for a while (`allow_connections false`). */
+const CLOSED = new Set(['25006', '55000'])
+
 /** Whether the database was out of reach, which passes: classes 08, 53 and 57 of SQLSTATE, or a broken connection. */
 export function isUnreachable(error: unknown): boolean {
   if (!(error instanceof Error)) return false
   const code = (error as { code?: string }).code ?? ''
-  if (CONNECTION_LOST.has(code) || /^(08|53|57)/.test(code) || code === '25006') return true
+  if (CONNECTION_LOST.has(code) || CLOSED.has(code) || /^(08|53|57)/.test(code)) return true
   return LOST_MESSAGES.some((text) => error.message.includes(text))
+}
+
+/** Whether the connection itself is of no more use; a refusal of the database's (a code of five) is not that. */
+function isBroken(error: unknown): error is Error {
+  return isUnreachable(error) && !/^53/.test((error as { code?: string }).code ?? '')
 }
 
 /** Whether PostgreSQL ended the transaction so that another could go on: doing it again is right. */

@@ -1,4 +1,4 @@
-import { mkdirSync } from 'node:fs'
+import { existsSync, mkdirSync, realpathSync } from 'node:fs'
 import { dirname } from 'node:path'
 import { DatabaseSync } from 'node:sqlite'
 import { CommandError } from '../errors.ts'
@@ -13,7 +13,9 @@ import { isBusy } from './sqlite.ts'
 export function lockHouse(address: DatabaseAddress): Disposable {
   if (address.kind === 'postgres') return { [Symbol.dispose]: () => undefined }
   mkdirSync(dirname(address.file), { recursive: true, mode: 0o700 })
-  const lock = new DatabaseSync(`${address.file}.lock`, { timeout: 500 })
+  // Beside the file itself: by a link to it there would be a second lock.
+  const file = existsSync(address.file) ? realpathSync(address.file) : address.file
+  const lock = new DatabaseSync(`${file}.lock`, { timeout: 500 })
   try {
     lock.exec('PRAGMA journal_mode = MEMORY; BEGIN EXCLUSIVE')
   } catch (error) {

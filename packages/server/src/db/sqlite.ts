@@ -14,11 +14,14 @@ import {
 /** How long a write waits for one of another process (the command line beside the server) before it fails. */
 const WRITE_WAIT_MS = 10_000
 const RETRY_MS = 20
+/** Of the file, read in place instead of page by page into a copy: a fifth less work for a look-up (docs/performance.md). */
+const MAPPED_BYTES = 1024 * 1024 * 1024
 
 /** Opens the file and sets what holds for every connection of ours. */
 export function openSqlite(file: string, options: { readOnly?: boolean } = {}): DatabaseSync {
-  // A short wait only: waiting blocks the whole process. Writers wait without blocking, in `begin`.
-  const database = new DatabaseSync(file, { readOnly: options.readOnly ?? false, timeout: 250 })
+  // SQLite's own wait blocks the whole process: `beginTransaction` waits for other writers without it.
+  const database = new DatabaseSync(file, { readOnly: options.readOnly ?? false, timeout: 0 })
+  database.exec(`PRAGMA mmap_size = ${MAPPED_BYTES}`)
   if (!options.readOnly) database.exec('PRAGMA journal_mode = WAL; PRAGMA synchronous = FULL; PRAGMA foreign_keys = ON')
   return database
 }

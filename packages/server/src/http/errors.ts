@@ -1,3 +1,4 @@
+import { randomUUID } from 'node:crypto'
 import { STATUS_CODES } from 'node:http'
 import type { FastifyError, FastifyReply, FastifyRequest } from 'fastify'
 import type { Context } from '../context.ts'
@@ -77,6 +78,7 @@ export function rawAnswer(error: AppError): string {
     `Content-Type: ${type}`,
     `Content-Length: ${Buffer.byteLength(text)}`,
     'Cache-Control: no-store',
+    `X-Request-Id: ${randomUUID()}`,
     'Connection: close',
     '',
     text,

@@ -2,8 +2,9 @@ import { randomBytes } from 'node:crypto'
 import { type FastifyInstance, fastify, LogController } from 'fastify'
 import type { Context } from '../context.ts'
 import { AppError } from '../errors.ts'
+import { isRichClient } from './callers.ts'
 import { drain } from './drain.ts'
-import { asAppError, sendError } from './errors.ts'
+import { asAppError, errorBody, sendError } from './errors.ts'
 import { healthRoutes } from './health.ts'
 import { answerMalformed } from './malformed.ts'
 import type { Metrics } from './metrics.ts'
@@ -12,40 +13,56 @@ import { protocolRoutes } from './protocol/index.ts'
 const BODY_LIMIT = 256 * 1024
 const REQUEST_ID = /^[A-Za-z0-9._-]{1,64}$/
 
+/** These say by themselves what closing means. */
+const HEALTH = new Set(['/livez', '/readyz'])
+
 /** Whether the server still takes requests. Closing is said to whoever comes on a connection that is already open. */
 export type Door = { isClosing: boolean }
 
 /** Builds the HTTP server; nothing listens yet. */
 export async function createServer(ctx: Context, door: Door, metrics: Metrics): Promise<FastifyInstance> {
+  const requestIds = newRequestIds()
   const app = fastify({
     bodyLimit: BODY_LIMIT,
     requestTimeout: 30_000,
-    http: { headersTimeout: 15_000, maxHeaderSize: 16_384 },
+    // Node would answer a missing host itself, without a body: old clients can't read that.
+    http: { headersTimeout: 15_000, maxHeaderSize: 16_384, requireHostHeader: false },
     routerOptions: { ignoreTrailingSlash: true, maxParamLength: 16_384 },
     trustProxy: ctx.config.trustedProxies.length > 0 ? [...ctx.config.trustedProxies] : false,
     return503OnClosing: false,
     forceCloseConnections: 'idle',
     logController: new LogController({ disableRequestLogging: true }),
-    genReqId: newRequestIds(),
+    genReqId: requestIds,
     clientErrorHandler: (error, socket) => answerMalformed(error, socket),
     frameworkErrors: (error, request, reply) => sendError(ctx, request, reply, asAppError(error)),
     ajv: { customOptions: { coerceTypes: false, removeAdditional: false } },
   })
   takeJson(app)
-  app.addHook('onRequest', async (request, reply) => {
+  const logsAnswers = ctx.log.isLevelEnabled('debug')
+  // With `done`, not `async`, here and below: a promise less in every request.
+  app.addHook('onRequest', (request, reply, done) => {
     reply.header('cache-control', 'no-store').header('x-request-id', request.id)
-    if (!door.isClosing) return
+    if (request.headers.host === undefined && request.raw.httpVersion === '1.1')
+      return done(new AppError('malformed_request', { detail: 'The request names no host.' }))
+    if (!door.isClosing || HEALTH.has(request.routeOptions.url ?? '')) return done()
     reply.header('connection', 'close')
-    throw new AppError('shutting_down', { detail: 'The server is closing. Try again in a moment.', retryAfter: 1 })
+    done(new AppError('shutting_down', { detail: 'The server is closing. Try again in a moment.', retryAfter: 1 }))
   })
-  app.addHook('onResponse', async (request, reply) => {
+  // Also to a request that came before: a connection that is kept would hold the end up until its caller lets go.
+  app.addHook('onSend', (_request, reply, payload, done) => {
+    if (door.isClosing) reply.header('connection', 'close')
+    done(null, payload)
+  })
+  app.addHook('onResponse', (request, reply, done) => {
     const route = request.routeOptions.url ?? '(no such address)'
-    metrics.requests.observe({ method: request.method, route, status: reply.statusCode }, reply.elapsedTime / 1000)
+    const { elapsedTime } = reply
+    metrics.requests.observe({ method: request.method, route, status: reply.statusCode }, elapsedTime / 1000)
     // The pattern, not the address as it came: that may hold anything.
-    ctx.log.debug(
-      { request: request.id, method: request.method, route, status: reply.statusCode, ms: reply.elapsedTime },
-      'answered',
-    )
+    if (logsAnswers) {
+      const { id, method } = request
+      ctx.log.debug({ request: id, method, route, status: reply.statusCode, ms: elapsedTime }, 'answered')
+    }
+    done()
   })
   app.setErrorHandler(async (error, request, reply) => {
     const known = asAppError(error)
@@ -72,9 +89,16 @@ export async function createServer(ctx: Context, door: Door, metrics: Metrics): 
   })
   await app.register(healthRoutes(ctx, door))
   await app.register(protocolRoutes(ctx), { prefix: '/api/v1/auth' })
-  app.server.on('checkExpectation', (_request, response) => {
-    response.writeHead(417, { 'content-type': 'application/json', 'cache-control': 'no-store' })
-    response.end(JSON.stringify({ message: new AppError('expectation_failed').detail }))
+  app.server.on('checkExpectation', (request, response) => {
+    const requestId = requestIds(request)
+    const body = errorBody(new AppError('expectation_failed'), { isRich: isRichClient(request), requestId })
+    response.writeHead(417, {
+      'content-type': body.type,
+      'content-length': Buffer.byteLength(body.text),
+      'cache-control': 'no-store',
+      'x-request-id': requestId,
+    })
+    response.end(body.text)
   })
   return app
 }
@@ -105,7 +129,7 @@ function methodsByAddress(app: FastifyInstance): (url: string) => string[] {
   app.addHook('onRoute', ({ url, method }) => {
     const pattern = url
       .replace(/[.*+?^${}()|[\]\\]/g, '\\$&')
-      .replace(/:[A-Za-z]+/g, '[^/]+')
+      .replace(/:[A-Za-z_]+/g, '[^/]+')
       .replace(/\/$/, '')
     routes.push({ pattern: new RegExp(`^${pattern}/?$`), methods: [method].flat() })
   })

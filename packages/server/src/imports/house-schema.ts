@@ -1,7 +1,7 @@
 import { type Static, type TSchema, Type } from 'typebox'
 import { APPLICATION_ID, MAX_COMPANY_NAME, MAX_PERSON_NAME, MAX_PIN, SLUG, UUID } from '../domain/limits.ts'
 
-// The house file's form. Everything but what names a thing may be left out. tools/schema.ts publishes it as JSON Schema.
+// The house file's form. Everything but what names a thing may be left out. tools/write-schema.ts publishes it as JSON Schema.
 
 const strict = { additionalProperties: false }
 const optional = Type.Optional
@@ -60,7 +60,10 @@ const Application = Type.Object(
     dialect: optional(Type.Enum(['v1', 'flat-0.2', 'flat-0.1'])),
     exposes_pin: optional(Type.Boolean()),
     secret: optional(
-      maybe(Type.String({ minLength: 8, maxLength: 200, description: 'What the application proves itself with' })),
+      maybe(
+        // It travels in a header, where blanks and other letters would be lost.
+        Type.String({ pattern: '^[!-~]{8,200}$', description: 'What the application proves itself with' }),
+      ),
     ),
     active: optional(Type.Boolean()),
     token_days: optional(maybe(Type.Integer({ minimum: 1, maximum: 3650 }))),

@@ -4,7 +4,8 @@ import { AppError, type Fault } from '../errors.ts'
 import { HOUSE, type HouseFile } from './house-schema.ts'
 
 // The library stops at 8 errors; a house file is told all of its own.
-Settings.Set({ maxErrors: 1_000 })
+const MAX_FAULTS = 1_000
+Settings.Set({ maxErrors: MAX_FAULTS })
 
 /** Reads a house file's text. What it names is looked up later, with the house. @throws AppError `invalid_input` with every fault */
 export function readHouse(text: string): HouseFile {
@@ -18,13 +19,16 @@ export function readHouse(text: string): HouseFile {
 }
 
 export function checkHouse(house: unknown): HouseFile {
-  const faults = [...formFaults(house), ...textFaults(house)]
+  const form = formFaults(house)
+  // What has the form is as shallow as it: only then is it walked.
+  const faults = form.length > 0 ? form : textFaults(house)
   if (faults.length > 0) throw houseFaults(faults)
   return house as HouseFile // The schema says so.
 }
 
 export function houseFaults(faults: readonly Fault[]): AppError {
-  const count = faults.length === 1 ? 'One thing is' : `${faults.length} things are`
+  const count =
+    faults.length === 1 ? 'One thing is' : `${faults.length}${faults.length < MAX_FAULTS ? '' : ' or more'} things are`
   return new AppError('invalid_input', { detail: `${count} wrong in the house file; nothing was stored.`, faults })
 }
 
@@ -66,6 +70,7 @@ function sentences(path: string, { keyword, params, message }: FormError): [stri
 }
 
 function patternSentence(path: string): string {
+  if (/\/secret$/.test(path)) return 'must be 8 to 200 printable ASCII characters without blanks'
   if (/\/id$/.test(path) && !path.startsWith('/applications')) return 'must be a UUID'
   if (/\/(id|application)$/.test(path)) return 'must be 1 to 100 letters, digits, dots, underscores or dashes'
   if (/\/(company|name|managed_by)$/.test(path)) return 'must not be blank'

@@ -1,3 +1,4 @@
+import { endApplicationSessions } from '../credentials/end-sessions.ts'
 import { secretHash } from '../credentials/secrets.ts'
 import { ROOT, treeFaults } from '../domain/tree.ts'
 import type { ApplicationEntry, PermissionEntry, RoleEntry } from './house-schema.ts'
@@ -39,6 +40,7 @@ async function seedApplication(seeding: Seeding, path: string, entry: Applicatio
       .set({ ...changed, updated_at: now })
       .where('id', '=', entry.id)
       .execute()
+    if (changed.active === 0) await endApplicationSessions(tx, entry.id, now)
     seeding.counts.applications.changed++
     return true
   }

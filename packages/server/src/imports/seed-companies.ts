@@ -22,11 +22,12 @@ async function seedCompany(seeding: Seeding, path: string, entry: CompanyEntry):
   const namesake = named.find((company) => company.id !== (stored?.id ?? id))
   if (namesake)
     return seeding.fault(`${path}/name`, `there is a company "${entry.name}" already, with the id ${namesake.id}`)
-  if (!seeding.isFirst(path, 'company', stored?.id ?? id ?? entry.name ?? '')) return
+  const ownId = stored?.id ?? id ?? uuid()
+  if (!seeding.isFirst(path, 'company', ownId)) return
   if (!stored) {
     if (entry.name === undefined) return seeding.fault(path, `no company has this id; to make it, give its "name"`)
     const row = {
-      id: id ?? uuid(),
+      id: ownId,
       name: entry.name,
       active: toSwitch(entry.active) ?? 1,
       created_at: now,

@@ -1,4 +1,5 @@
 import { v7 as uuid } from 'uuid'
+import { endUserSessions } from '../credentials/end-sessions.ts'
 import { canonicalEmail } from '../domain/email.ts'
 import type { MembershipEntry, UserEntry } from './house-schema.ts'
 import { seedGrants } from './seed-grants.ts'
@@ -60,6 +61,8 @@ async function seedUser(
       .set({ ...changed, updated_at: now })
       .where('id', '=', stored.id)
       .execute()
+    // Or switching the user on again would bring the old sign-ins back to life.
+    if (changed.active === 0) await endUserSessions(tx, stored.id, now)
     seeding.counts.users.changed++
     return stored.id
   }

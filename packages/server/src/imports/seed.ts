@@ -44,27 +44,39 @@ async function hashPasswords(
   const passwords = new Map<number, { hash: string; isForeign: boolean }>()
   const faults: Fault[] = []
   const common = users.some((user) => user.password !== undefined) ? await commonPasswords() : new Set<string>()
-  await Promise.all(
-    users.map(async (user, index) => {
-      const path = `/users/${index}`
-      if (user.password !== undefined && user.password_hash !== undefined) {
-        faults.push({ path, message: 'give "password" or "password_hash", not both' })
-      } else if (user.password_hash !== undefined) {
-        if (readForeignHash(user.password_hash)) passwords.set(index, { hash: user.password_hash, isForeign: true })
-        else
-          faults.push({
-            path: `${path}/password_hash`,
-            message:
-              'is no password string of Django (pbkdf2_sha256, bcrypt_sha256, bcrypt, argon2), bcrypt or argon2, or its parameters are too large',
-          })
-      } else if (user.password !== undefined) {
-        const email = canonicalEmail(user.email)
-        if (email !== undefined && (await findAccount(ctx.db.read, email))) return
-        const fault = passwordFault(user.password, ctx.config.passwordMinLength, common)
-        if (fault) faults.push({ path: `${path}/password`, message: fault })
-        else passwords.set(index, { hash: await ctx.hasher.hash(user.password), isForeign: false })
-      }
-    }),
-  )
+  const entries = users.entries()
+  // As many at once as are hashed at once: the gate's queue is for people who sign in.
+  const workers = Array.from({ length: ctx.config.hashConcurrency }, async () => {
+    for (const [index, user] of entries) {
+      const found = await readPassword(ctx, user, common)
+      if (found && 'fault' in found) faults.push({ path: `/users/${index}${found.at}`, message: found.fault })
+      else if (found) passwords.set(index, found)
+    }
+  })
+  await Promise.all(workers)
   return { passwords, faults: faults.sort((a, b) => (a.path < b.path ? -1 : 1)) }
 }
+
+type ReadPassword = { hash: string; isForeign: boolean } | { at: string; fault: string }
+
+/** The string to store for a user's password; undefined where there is none, or the user has one already. */
+async function readPassword(
+  ctx: Context,
+  user: UserEntry,
+  common: ReadonlySet<string>,
+): Promise<ReadPassword | undefined> {
+  const { password, password_hash: hash } = user
+  if (password !== undefined && hash !== undefined)
+    return { at: '', fault: 'give "password" or "password_hash", not both' }
+  if (hash !== undefined) {
+    return readForeignHash(hash) ? { hash, isForeign: true } : { at: '/password_hash', fault: UNREADABLE_HASH }
+  }
+  if (password === undefined) return undefined
+  const email = canonicalEmail(user.email)
+  if (email !== undefined && (await findAccount(ctx.db.read, email))) return undefined
+  const fault = passwordFault(password, ctx.config.passwordMinLength, common)
+  return fault ? { at: '/password', fault } : { hash: await ctx.hasher.hash(password), isForeign: false }
+}
+
+const UNREADABLE_HASH =
+  'is no password string of Django (pbkdf2_sha256, bcrypt_sha256, bcrypt, argon2), bcrypt or argon2, or its parameters are too large'

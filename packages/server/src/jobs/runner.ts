@@ -1,9 +1,10 @@
 import type { Context } from '../context.ts'
 import { noteUses } from './note-uses.ts'
+import { purge } from './purge.ts'
 
 export type Job = { name: string; everyMs: number; run(ctx: Context): Promise<void> }
 
-const JOBS: readonly Job[] = [noteUses]
+const JOBS: readonly Job[] = [noteUses, purge]
 
 /** Runs each job again and again, one run at a time. A job that fails is told of and tried again at its next turn. */
 export function startJobs(ctx: Context): { stop(): Promise<void> } {

@@ -11,19 +11,12 @@ const CHECK_TEXT = 'this house'
 export async function loadHouseKeys(config: Config, database: Database): Promise<KeyRing> {
   const sealed = await findKeyCheck(database)
   const ring = config.keys ?? loadKeyFile(keyFile(config), sealed === undefined)
-  if (sealed !== undefined && open(ring, CHECK, sealed) !== CHECK_TEXT) {
+  if (sealed === undefined) await noteKeyCheck(database, seal(ring, CHECK, CHECK_TEXT))
+  // Read back where it was just noted: of two first starts with two rings one noted it, and the other is wrong here.
+  const noted = sealed ?? (await findKeyCheck(database)) ?? ''
+  if (open(ring, CHECK, noted) !== CHECK_TEXT) {
     throw new CommandError(
-      `The key ring (${config.keys ? 'LICENSE_KEYS' : keyFile(config)}) is not the one that this database was sealed with. Bring the right one back from your backup.`,
-    )
-  }
-  if (sealed === undefined) {
-    const value = seal(ring, CHECK, CHECK_TEXT)
-    await database.transaction((tx) =>
-      tx
-        .insertInto('house')
-        .values({ name: CHECK, value })
-        .onConflict((c) => c.column('name').doNothing())
-        .execute(),
+      `The key ring (${config.keys ? 'LICENSE_KEYS' : keyFile(config)}) is not the one that this database was sealed with. Bring the right one back from your backup, or copy it from the node that started this house.`,
     )
   }
   return ring
@@ -31,6 +24,16 @@ export async function loadHouseKeys(config: Config, database: Database): Promise
 
 export function keyFile(config: Config): string {
   return join(config.dataDir, 'keys.json')
+}
+
+async function noteKeyCheck(database: Database, value: string): Promise<void> {
+  await database.transaction((tx) =>
+    tx
+      .insertInto('house')
+      .values({ name: CHECK, value })
+      .onConflict((c) => c.column('name').doNothing())
+      .execute(),
+  )
 }
 
 async function findKeyCheck(database: Database): Promise<string | undefined> {

@@ -8,6 +8,7 @@ export type KeyRing = { keys: ReadonlyMap<string, Buffer>; current: string }
 
 const ALGORITHM = 'aes-256-gcm'
 const KEY_BYTES = 32
+const ID = /^[A-Za-z0-9_-]{1,32}$/
 
 /** Reads a ring: `{"current":"<id>","keys":{"<id>":"<32 bytes in base64>"}}`. @throws CommandError that says what is wrong, and nothing of the keys */
 export function readKeyRing(json: string): KeyRing {
@@ -23,11 +24,12 @@ export function readKeyRing(json: string): KeyRing {
   const ring = new Map<string, Buffer>()
   for (const [id, key] of Object.entries(keys)) {
     const bytes = typeof key === 'string' ? Buffer.from(key, 'base64') : Buffer.alloc(0)
-    if (!/^[A-Za-z0-9_-]{1,32}$/.test(id) || bytes.length !== KEY_BYTES)
-      throw new CommandError(`${wrong}; the key "${id.slice(0, 32)}" is not.`)
+    // What is no id is not repeated: somebody may have written the key there.
+    if (!ID.test(id)) throw new CommandError(`${wrong}; an id is 1 to 32 letters, digits, underscores or dashes.`)
+    if (bytes.length !== KEY_BYTES) throw new CommandError(`${wrong}; the key "${id}" is not.`)
     ring.set(id, bytes)
   }
-  if (!ring.has(current)) throw new CommandError(`${wrong}; "${current.slice(0, 32)}" is not among its keys.`)
+  if (!ring.has(current)) throw new CommandError(`${wrong}; the current id is not among its keys.`)
   return { keys: ring, current }
 }
 

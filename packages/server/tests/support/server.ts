@@ -31,8 +31,13 @@ export type TestServer = {
   [Symbol.asyncDispose](): Promise<void>
 }
 
-/** The machine's clock, plus what a test adds. */
-export type TestClock = { now(): number; advance(milliseconds: number): void }
+/** The machine's clock, plus what a test adds; or one that stands still. */
+export type TestClock = {
+  now(): number
+  advance(milliseconds: number): void
+  /** Stands at this moment from now on; `advance` moves it. */
+  stopAt(moment: number): void
+}
 
 export type TestServerOptions = { env?: Record<string, string>; house?: HouseFile }
 
@@ -47,7 +52,7 @@ export async function startServer(database: DatabaseKind, options: TestServerOpt
     ...options.env,
   })
   const clock = testClock()
-  const ctx = await createContext(config, { migrates: true, now: clock.now, log: createLog(config) })
+  const ctx = await createContext(config, { migrates: 'always', now: clock.now, log: createLog(config) })
   if (options.house) await seedHouse(ctx, checkHouse(options.house))
   const serving = await startServing(ctx)
   return {
@@ -76,10 +81,15 @@ export async function startServer(database: DatabaseKind, options: TestServerOpt
 
 function testClock(): TestClock {
   let ahead = 0
+  let stopped: number | undefined
   return {
-    now: () => Date.now() + ahead,
+    now: () => (stopped ?? Date.now()) + ahead,
     advance: (milliseconds) => {
       ahead += milliseconds
+    },
+    stopAt: (moment) => {
+      stopped = moment
+      ahead = 0
     },
   }
 }

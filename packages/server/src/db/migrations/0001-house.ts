@@ -291,6 +291,8 @@ export function house(dialect: SchemaDialect) {
         .execute()
       // For "the last one issued", which ending all sessions compares with.
       await db.schema.createIndex('tokens_user').on('tokens').columns(['user_id', 'issued_at']).execute()
+      // For clearing away those that ended.
+      await db.schema.createIndex('tokens_expiry').on('tokens').column('expires_at').execute()
       await db.schema.createIndex('tokens_application').on('tokens').columns(['application_id', 'issued_at']).execute()
 
       await db.schema

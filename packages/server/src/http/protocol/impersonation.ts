@@ -11,7 +11,7 @@ const ANSWER = Type.Object({
   company: Type.String(),
   auth_token: Type.String(),
   ...EXPIRY,
-  reason: Type.Optional(Type.String()),
+  reason: Type.Optional(Type.Union([Type.String(), Type.Null()])),
   impersonated_by: Type.Optional(Type.Union([Type.Object({ email: Type.String() }), Type.Null()])),
   user_info: Type.Optional(USER),
 })
@@ -23,11 +23,12 @@ export function impersonationRoute(app: FastifyInstance, ctx: Context): void {
     const found = await validateImpersonation(ctx, claim, request.body)
     const plain = { user: found.username, company: found.companyId, auth_token: found.token }
     if (!isRichClient(request)) return plain
-    const rights = await loadAnswer(ctx, found.userId, claim.applicationId ?? '')
+    // The one-time token is used up: whatever fails from here on, the session that it gave is answered.
+    const rights = await loadAnswer(ctx, found.userId, claim.applicationId ?? '').catch(() => undefined)
     return {
       ...plain,
       ...expiry(found.expiresAt, ctx.now()),
-      reason: found.reason,
+      reason: found.reason || null,
       impersonated_by: found.startedBy === null ? null : { email: found.startedBy },
       ...(rights ? { user_info: userObject(rights.facts, onlyCompany(rights.answer, found.companyId)) } : {}),
     }

@@ -1,0 +1,18 @@
+import { purgeTokens } from '../credentials/token-store.ts'
+import type { Job } from './runner.ts'
+
+const DAY = 86_400_000
+/** How long an ended token can still be asked about. */
+const KEPT_DAYS = 30
+/** At a time, so that nobody waits for it. */
+const BATCH = 500
+
+/** Clears away what ended long ago. */
+export const purge: Job = {
+  name: 'purge',
+  everyMs: 60_000,
+  async run(ctx) {
+    const before = ctx.now() - KEPT_DAYS * DAY
+    await ctx.db.transaction((tx) => purgeTokens(tx, before, BATCH))
+  },
+}

@@ -1,0 +1,72 @@
+import assert from 'node:assert/strict'
+import { describe, test } from 'node:test'
+import { DECOY, Hasher } from '../../src/credentials/hasher.ts'
+import { needsRehash } from '../../src/credentials/password-hash.ts'
+import { AppError } from '../../src/errors.ts'
+import { call, signIn } from '../support/calls.ts'
+import { ANNA, issue, PASSWORD, SMALL_HOUSE } from '../support/house.ts'
+import { databases, startServer } from '../support/server.ts'
+
+describe('the gate before the hashing', () => {
+  test('so many at once, so many waiting; the rest is told to come back, and comes in later', async () => {
+    const hasher = new Hasher({ concurrency: 2, queue: 1 })
+    const [first, second, third] = ['a', 'b', 'c'].map((password) => hasher.hash(password))
+    assert.deepEqual([hasher.running, hasher.waiting], [2, 1])
+    const refused = await hasher.hash('d').catch((error: unknown) => error)
+    assert.ok(refused instanceof AppError)
+    assert.deepEqual([refused.code, refused.status, refused.retryAfter], ['busy', 503, 2])
+    await first
+    await hasher.hash('e')
+    await Promise.all([second, third])
+    assert.deepEqual([hasher.running, hasher.waiting], [0, 0])
+  })
+
+  test('who waits comes in in the order of coming', async () => {
+    const hasher = new Hasher({ concurrency: 1, queue: 10 })
+    const done: number[] = []
+    await Promise.all(Array.from({ length: 8 }, (_, at) => hasher.hash('x').then(() => done.push(at))))
+    assert.deepEqual(done, [0, 1, 2, 3, 4, 5, 6, 7])
+  })
+
+  test('what fails inside makes room all the same', async () => {
+    const hasher = new Hasher({ concurrency: 1, queue: 0 })
+    const broken = { hash: 'no hash at all', isForeign: false }
+    await assert.rejects(hasher.verify('x', broken))
+    await assert.rejects(hasher.verify('x', broken))
+    assert.deepEqual([hasher.running, hasher.waiting], [0, 0])
+    assert.match(await hasher.hash('x'), /^\$argon2id\$/)
+  })
+
+  test('without a stored password the same work is done, for nothing', async () => {
+    const hasher = new Hasher({ concurrency: 1, queue: 1 })
+    assert.equal(await hasher.verify('no account has this password', undefined), false)
+    assert.equal(needsRehash(DECOY), false)
+    const form = (hash: string) => hash.split('$').map((part) => (part.includes('=') ? part : part.length))
+    assert.deepEqual(form(DECOY.hash), form(await hasher.hash('x')))
+  })
+
+  for (const database of databases) {
+    test(`a crowd of sign-ins is let in or told to come back, on ${database}`, async () => {
+      const env = { LICENSE_HASH_CONCURRENCY: '1', LICENSE_HASH_QUEUE: '1' }
+      await using server = await startServer(database, { house: SMALL_HOUSE, env })
+      assert.equal((await signIn(server, ANNA, PASSWORD)).status, 200)
+      const token = await issue(server, ANNA, 'crm')
+      const lookUps = Array.from({ length: 10 }, () => call(server, 'GET get-permissions/', { token }))
+      const crowd = await Promise.all(
+        Array.from({ length: 24 }, (_, at) => signIn(server, ANNA, PASSWORD, { rich: at % 2 === 1 })),
+      )
+      const statuses = new Set(crowd.map(({ status }) => status))
+      assert.deepEqual(statuses, new Set([200, 503]))
+      for (const { status, headers, body } of crowd) {
+        if (status === 200) continue
+        assert.equal(headers.get('retry-after'), '2')
+        if ('code' in body) assert.deepEqual([body.code, body.retry_after], ['busy', 2])
+        else assert.deepEqual(Object.keys(body), ['message'])
+      }
+      // Who only looks up is not kept waiting, and the door is open again.
+      for (const { status } of await Promise.all(lookUps)) assert.equal(status, 200)
+      assert.equal((await signIn(server, ANNA, PASSWORD)).status, 200)
+      assert.equal((await signIn(server, ANNA, 'a wrong password')).status, 401)
+    })
+  }
+})
