@@ -5,7 +5,7 @@ import { house } from './migrations/0001-house.ts'
 import { schemaDialects } from './migrations/dialect.ts'
 
 /** The oldest version of this program that may run on the schema it makes, as a number that grows with each release. */
-export const PROGRAM = 1
+const PROGRAM = 1
 const OLDEST_PROGRAM = 1
 
 function migrations(kind: Database['kind']): Record<string, Migration> {

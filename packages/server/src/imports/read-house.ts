@@ -13,9 +13,15 @@ export function readHouse(text: string): HouseFile {
   try {
     house = JSON.parse(text.replace(/^\uFEFF/, ''))
   } catch (error) {
-    throw new AppError('invalid_input', { detail: `This is no JSON: ${(error as Error).message}.` })
+    throw new AppError('invalid_input', { detail: `This is no JSON${whereIn(error as Error)}.` })
   }
   return checkHouse(house)
+}
+
+/** Only the place: what the parser repeats of the file may be a password. */
+function whereIn({ message }: Error): string {
+  const [, line, column] = /line (\d+) column (\d+)/.exec(message) ?? []
+  return line === undefined ? '' : ` (line ${line}, column ${column})`
 }
 
 export function checkHouse(house: unknown): HouseFile {

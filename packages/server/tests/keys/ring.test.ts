@@ -159,7 +159,7 @@ for (const database of databases) {
         readConfig({ LICENSE_DATA_DIR: folder, LICENSE_DATABASE_URL: url, LICENSE_LOG_LEVEL: 'fatal', ...more })
       return {
         file: join(folder, 'keys.json'),
-        start: (more?: Record<string, string>) => createContext(config(more), { migrates: true }),
+        start: (more?: Record<string, string>) => createContext(config(more), { migrates: 'always' }),
       }
     }
 

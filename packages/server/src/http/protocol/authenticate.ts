@@ -6,7 +6,7 @@ import { isRichClient, readClaim } from '../callers.ts'
 import { COMPANY_PERMISSIONS, companyPermissions, EXPIRY, expiry, USER, userObject } from './shapes.ts'
 
 /** A name and a password are short; what is longer is refused before it is read. */
-export const SIGN_IN_BODY_LIMIT = 16 * 1024
+const SIGN_IN_BODY_LIMIT = 16 * 1024
 
 const ANSWER = Type.Object({
   token: Type.String(),
