@@ -1,0 +1,98 @@
+// npm run drill [-- --quick] [-- --kills N] [-- NAME …]: what takes long or has a time in it. NAME: a promise (D1) or part of a file's name.
+import { parseArgs } from 'node:util'
+import { drill as kills } from './kills.ts'
+import { drill as oneServer } from './one-server.ts'
+import { drill as passwords } from './passwords.ts'
+import { drill as postgresDown } from './postgres-down.ts'
+import { drill as revocation } from './revocation.ts'
+import { drill as settings } from './settings.ts'
+import type { DatabaseKind, Drill, Measured } from './support/drill.ts'
+import { Stage } from './support/stage.ts'
+import { seconds, table } from './support/table.ts'
+
+const DRILLS: Record<string, Drill> = {
+  settings: settings,
+  'one-server': oneServer,
+  revocation: revocation,
+  kills: kills,
+  'postgres-down': postgresDown,
+  passwords: passwords,
+}
+const DATABASES: Record<DatabaseKind, string> = { sqlite: 'SQLite', postgres: 'PostgreSQL' }
+
+type Line = Measured & { promise: string; title: string; database: DatabaseKind }
+
+const { values: options, positionals: names } = parseArgs({
+  allowPositionals: true,
+  options: { quick: { type: 'boolean', default: false }, kills: { type: 'string', default: '20' } },
+})
+const wanted = Object.entries(DRILLS).filter(
+  ([name, { promise }]) =>
+    names.length === 0 || names.some((each) => promise.toLowerCase() === each.toLowerCase() || name.includes(each)),
+)
+
+if (wanted.length === 0) {
+  console.error(
+    `No drill is called ${names.join(' or ')}. There are: ${Object.entries(DRILLS)
+      .map(([name, { promise }]) => `${name} (${promise})`)
+      .join(', ')}.`,
+  )
+  process.exitCode = 2
+} else if (!/^[1-9]\d{0,3}$/.test(options.kills)) {
+  console.error(`--kills is "${options.kills}": it must be a whole number from 1 to 9999.`)
+  process.exitCode = 2
+} else {
+  process.exitCode = await runDrills(wanted.map(([, drill]) => drill))
+}
+
+async function runDrills(drills: readonly Drill[]): Promise<number> {
+  const startedAt = performance.now()
+  await using stage = new Stage()
+  process.once('exit', () => stage.clear())
+  // `exit` clears up, here and in tools/postgres.ts.
+  for (const [signal, code] of [
+    ['SIGINT', 130],
+    ['SIGTERM', 143],
+    ['SIGHUP', 129],
+  ] as const)
+    process.once(signal, () => process.exit(code))
+
+  const lines: Line[] = []
+  for (const drill of drills) {
+    for (const database of drill.databases) lines.push(...(await runDrill(drill, database, stage)))
+  }
+  console.log(`\n${asTable(lines)}\n`)
+  const failed = lines.filter((line) => !line.passed).length
+  console.log(
+    `${lines.length - failed} of ${lines.length} passed in ${seconds(performance.now() - startedAt)}${options.quick ? ' (--quick)' : ''}.`,
+  )
+  return failed === 0 ? 0 : 1
+}
+
+async function runDrill(drill: Drill, database: DatabaseKind, stage: Stage): Promise<Line[]> {
+  const { promise, title } = drill
+  const startedAt = performance.now()
+  const say = (text: string) => console.error(`    ${text}`)
+  console.error(`${promise} ${title} (${DATABASES[database]})`)
+  const measured = await drill
+    .run({ database, stage, quick: options.quick, kills: Number(options.kills), say })
+    .catch((error: unknown): Measured[] => {
+      say(error instanceof Error ? (error.stack ?? error.message) : String(error))
+      return [{ what: title, measured: 'the drill broke off: see above', wanted: 'to its end', passed: false }]
+    })
+  for (const { what, measured: found, passed } of measured) say(`${passed ? '✓' : '✗'} ${what}: ${found}`)
+  say(`took ${seconds(performance.now() - startedAt)}`)
+  return measured.map((each) => ({ ...each, promise, title, database }))
+}
+
+function asTable(lines: readonly Line[]): string {
+  const rows = lines.map((line) => [
+    line.promise,
+    line.what,
+    DATABASES[line.database],
+    line.measured,
+    line.wanted,
+    line.passed ? '✓' : '✗',
+  ])
+  return table(['promise', 'what', 'database', 'measured', 'wanted', ''], rows)
+}
