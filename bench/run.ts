@@ -1,0 +1,106 @@
+// npm run bench [-- --quick] [--database sqlite|postgres] [--users N] [--write]: look-ups and sign-ins beside what the
+// machine could do at most, start-up time and memory. Everything in one run, on a house of its own.
+import { mkdtempSync, rmSync } from 'node:fs'
+import { loadavg, tmpdir } from 'node:os'
+import { join } from 'node:path'
+import { parseArgs } from 'node:util'
+import type { DatabaseAddress } from '../packages/server/src/db/database.ts'
+import { startPostgres } from '../tools/postgres.ts'
+import { fillHouse } from './house.ts'
+import { type Lengths, measureLookUps, measureSignIns, measureStarts } from './measure.ts'
+import { buildServer, startLicenseServer } from './processes.ts'
+import { machineLine, type Row, table, writeTable } from './table.ts'
+
+const { values } = parseArgs({
+  options: {
+    quick: { type: 'boolean', default: false },
+    database: { type: 'string' },
+    users: { type: 'string' },
+    write: { type: 'boolean', default: false },
+  },
+})
+const users = Number(values.users ?? (values.quick ? 5_000 : 50_000))
+if (!Number.isInteger(users) || users < 10) throw new Error('--users takes a whole number, from 10 on.')
+if (values.database !== undefined && !['sqlite', 'postgres'].includes(values.database))
+  throw new Error('--database takes sqlite or postgres.')
+const lengths: Lengths = values.quick
+  ? { rounds: 2, seconds: 3, signInSeconds: 3, starts: 3 }
+  : { rounds: 5, seconds: 10, signInSeconds: 10, starts: 5 }
+
+say('Building the server as it is shipped …')
+await buildServer()
+const rows: Row[] = []
+if (values.database !== 'postgres') rows.push(...(await measureSqlite()))
+if (values.database !== 'sqlite') rows.push(...(await measurePostgres()))
+const lines = table(rows, machineLine(users))
+console.log(`\n${lines}`)
+if (values.write) writeTable(lines)
+
+async function measureSqlite(): Promise<Row[]> {
+  const folder = mkdtempSync(join(tmpdir(), 'license-bench-'))
+  try {
+    const address = { kind: 'sqlite', file: join(folder, 'license.db') } as const
+    const settings = { LICENSE_DATA_DIR: folder }
+    const rows = await measure('SQLite', address, settings)
+    say('SQLite: starting, and idling …')
+    const { readyMs, idleMb } = await measureStarts(settings, lengths.starts)
+    return [
+      ...rows,
+      { what: 'ready after its start', on: 'SQLite', measured: `${readyMs.toFixed(0)} ms`, wanted: '≤ 1000 ms' },
+      { what: 'memory, idle', on: 'SQLite', measured: `${idleMb.toFixed(0)} MB`, wanted: '≤ 120 MB' },
+    ]
+  } finally {
+    rmSync(folder, { recursive: true, force: true })
+  }
+}
+
+async function measurePostgres(): Promise<Row[]> {
+  await using postgres = await startPostgres()
+  const folder = mkdtempSync(join(tmpdir(), 'license-bench-'))
+  try {
+    const url = await postgres.createDatabase('bench')
+    return await measure(
+      'PostgreSQL',
+      { kind: 'postgres', url },
+      { LICENSE_DATA_DIR: folder, LICENSE_DATABASE_URL: url },
+    )
+  } finally {
+    rmSync(folder, { recursive: true, force: true })
+  }
+}
+
+async function measure(on: string, address: DatabaseAddress, settings: Record<string, string>): Promise<Row[]> {
+  say(`${on}: filling a house of ${users} users …`)
+  const house = await fillHouse(address, users)
+  await using server = await startLicenseServer(settings)
+  say(`${on}: permissions of ${house.tokens.length} tokens in random order …`)
+  const looks = await measureLookUps(server, house, lengths)
+  say(`${on}: sign-ins …`)
+  const signIns = await measureSignIns(server, house, lengths)
+  return [
+    {
+      what: 'permission look-ups',
+      on,
+      measured: `${looks.rate.toFixed(0)}/s`,
+      beside: `bare node:http ${looks.floor.toFixed(0)}/s`,
+      share: looks.share,
+      wanted: on === 'SQLite' ? '≥ 25 %' : '',
+      p50: looks.p50,
+      p99: looks.p99,
+    },
+    {
+      what: 'sign-ins',
+      on,
+      measured: `${signIns.rate.toFixed(1)}/s`,
+      beside: `raw argon2id ${signIns.raw.toFixed(1)}/s`,
+      share: signIns.share,
+      wanted: '≥ 90 %',
+      p50: signIns.p50,
+      p99: signIns.p99,
+    },
+  ]
+}
+
+function say(line: string): void {
+  process.stderr.write(`${line} (load ${loadavg()[0]?.toFixed(1)})\n`)
+}
