@@ -83,7 +83,7 @@ function runLoad(plan: Plan): Promise<Measured> {
   return runProgram<Measured>('load.ts', [], plan)
 }
 
-export function lookUpPlan(house: House, port: number, seconds: number): Plan {
+function lookUpPlan(house: House, port: number, seconds: number): Plan {
   return {
     port,
     seconds,

@@ -27,12 +27,13 @@ const lengths: Lengths = values.quick
   ? { rounds: 2, seconds: 3, signInSeconds: 3, starts: 3 }
   : { rounds: 5, seconds: 10, signInSeconds: 10, starts: 5 }
 
+const [before = 0] = loadavg()
 say('Building the server as it is shipped …')
 await buildServer()
 const rows: Row[] = []
 if (values.database !== 'postgres') rows.push(...(await measureSqlite()))
 if (values.database !== 'sqlite') rows.push(...(await measurePostgres()))
-const lines = table(rows, machineLine(users))
+const lines = table(rows, machineLine(users, before))
 console.log(`\n${lines}`)
 if (values.write) writeTable(lines)
 

@@ -1,5 +1,5 @@
 import { readFileSync, writeFileSync } from 'node:fs'
-import { availableParallelism, cpus } from 'node:os'
+import { availableParallelism, cpus, loadavg } from 'node:os'
 import { join } from 'node:path'
 
 export type Row = {
@@ -37,10 +37,11 @@ export function table(rows: readonly Row[], machine: string): string {
   return [line(heads), rule, ...cells.map(line), '', machine].join('\n')
 }
 
-export function machineLine(users: number): string {
+/** `before` is the machine's load before anything was measured: over some tenths, others had a part in the numbers. */
+export function machineLine(users: number, before: number): string {
   const day = new Date().toISOString().slice(0, 10)
   const cores = availableParallelism()
-  return `${users} users, ${users * 30} grants, ${users * 2} tokens; ${cores} cores (${cpus()[0]?.model.trim()}), Node ${process.versions.node}, ${process.platform}, ${day}.`
+  return `${users} users, ${users * 30} grants, ${users * 2} tokens; ${cores} cores (${cpus()[0]?.model.trim()}), Node ${process.versions.node}, ${process.platform}, ${day}; load before the run ${before.toFixed(1)}.`
 }
 
 /** Puts the table where docs/performance.md has its place for it. */

@@ -15,13 +15,15 @@ export function serveCommand(program: Command): void {
 
 async function serve(options: { json?: boolean }): Promise<void> {
   const config = readConfig(ownEnvironment())
+  // From here on, so that being told while starting ends in order too.
+  const told = untilToldToStop()
   using _lock = lockHouse(config.database)
   await using ctx = await createContext(config, { migrates: 'always' })
   await using serving = await startServing(ctx)
   ctx.log.info({ url: serving.url, database: ctx.db.kind }, 'serving')
   if (process.stderr.isTTY && !options.json)
     process.stderr.write(`The License server runs on ${serving.url}. Ctrl-C stops it.\n`)
-  const signal = await untilToldToStop()
+  const signal = await told
   ctx.log.info({ signal }, 'stopping: requests under way are finished')
 }
 
