@@ -1,7 +1,7 @@
 import type { FastifyInstance } from 'fastify'
 import { sql } from 'kysely'
 import type { Context } from '../context.ts'
-import type { Door } from './server.ts'
+import type { Door } from './door.ts'
 
 /** `/livez`: the process answers. `/readyz`: it can also reach its database and is not closing. */
 export function healthRoutes(ctx: Context, door: Door): (app: FastifyInstance) => Promise<void> {

@@ -3,6 +3,7 @@ import { type FastifyInstance, fastify, LogController } from 'fastify'
 import type { Context } from '../context.ts'
 import { AppError } from '../errors.ts'
 import { isRichClient } from './callers.ts'
+import type { Door } from './door.ts'
 import { drain } from './drain.ts'
 import { asAppError, errorBody, sendError } from './errors.ts'
 import { healthRoutes } from './health.ts'
@@ -15,9 +16,6 @@ const REQUEST_ID = /^[A-Za-z0-9._-]{1,64}$/
 
 /** These say by themselves what closing means. */
 const HEALTH = new Set(['/livez', '/readyz'])
-
-/** Whether the server still takes requests. Closing is said to whoever comes on a connection that is already open. */
-export type Door = { isClosing: boolean }
 
 /** Builds the HTTP server; nothing listens yet. */
 export async function createServer(ctx: Context, door: Door, metrics: Metrics): Promise<FastifyInstance> {

@@ -1,4 +1,4 @@
-import type { Job } from './runner.ts'
+import type { Job } from './job.ts'
 
 /** Stores when tokens were used last, and what was refused. */
 export const noteUses: Job = {

@@ -1,5 +1,5 @@
 import { purgeTokens } from '../credentials/token-store.ts'
-import type { Job } from './runner.ts'
+import type { Job } from './job.ts'
 
 const DAY = 86_400_000
 /** How long an ended token can still be asked about. */

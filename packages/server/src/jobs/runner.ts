@@ -1,8 +1,7 @@
 import type { Context } from '../context.ts'
+import type { Job } from './job.ts'
 import { noteUses } from './note-uses.ts'
 import { purge } from './purge.ts'
-
-export type Job = { name: string; everyMs: number; run(ctx: Context): Promise<void> }
 
 const JOBS: readonly Job[] = [noteUses, purge]
 
