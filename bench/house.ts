@@ -178,7 +178,7 @@ async function insertRights(tx: Tx, users: number, items: readonly Item[], now: 
   await sql`insert into grants (id, company_id, application_id, user_id, permission_id, role_id, starts_at, ends_at,
       reason, granted_by, granted_at, revoked_at)
     select '01990000-0000-7000-8000-' || (100000000000 + row_number() over ()), m.company_id, ${application}, m.user_id,
-      i.permission_id, i.role_id, ${always}, '', 'bench', ${at}, null
+      i.permission_id, i.role_id, ${always}, '', 'bench', ${at}, 0
     from bench_members m join bench_items i on i.module = m.module`.execute(tx)
 }
 

@@ -1,4 +1,5 @@
 import type { Db } from '../db/database.ts'
+import { STANDS } from '../db/tables.ts'
 import type { GrantSource } from '../domain/facts.ts'
 import { END_OF_TIME, START_OF_TIME } from '../domain/interval.ts'
 import { UUID } from '../domain/limits.ts'
@@ -133,7 +134,7 @@ export async function listGrants(db: Db, place: Place): Promise<StoredGrant[]> {
       givenBy: row.granted_by,
       givenAt: row.granted_at,
       reason: row.reason,
-      revokedAt: row.revoked_at,
+      revokedAt: row.revoked_at === STANDS ? null : row.revoked_at,
     } satisfies StoredGrant
   })
 }

@@ -4,6 +4,9 @@ import type { Generated } from 'kysely'
 // END_OF_TIME (domain/interval.ts), so that bounds are never null and compare like any other. Switches are 0 or 1.
 type Switch = 0 | 1
 
+/** In place of when a grant was taken away, while it was not. */
+export const STANDS = 0
+
 export type Tables = {
   house: HouseTable
   users: UsersTable
@@ -126,7 +129,7 @@ type SeatsTable = {
   given_at: number
 }
 
-/** A permission or a role, never both. `revoked_at` keeps what was taken away; null while it stands. */
+/** A permission or a role, never both. `revoked_at` keeps what was taken away; STANDS until then. */
 type GrantsTable = {
   id: string
   company_id: string
@@ -139,7 +142,7 @@ type GrantsTable = {
   reason: string
   granted_by: string
   granted_at: number
-  revoked_at: number | null
+  revoked_at: number
 }
 
 type TokensTable = {

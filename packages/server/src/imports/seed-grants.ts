@@ -1,5 +1,6 @@
 import { v7 as uuid } from 'uuid'
 import { findSeat, insertSeat, type SeatKey, setSeatInterval, takeSeat } from '../access/seat-store.ts'
+import { STANDS } from '../db/tables.ts'
 import { END_OF_TIME, type Interval, START_OF_TIME } from '../domain/interval.ts'
 import { ROOT } from '../domain/tree.ts'
 import type { GrantEntry } from './house-schema.ts'
@@ -110,7 +111,7 @@ async function grant(
     .where('role_id', item.role_id === null ? 'is' : '=', item.role_id)
     .where('starts_at', '=', interval.startsAt)
     .where('ends_at', '=', interval.endsAt)
-    .where('revoked_at', 'is', null)
+    .where('revoked_at', '=', STANDS)
     .executeTakeFirst()
   if (!stored) {
     const row = {
@@ -122,7 +123,7 @@ async function grant(
       reason: reason ?? '',
       granted_by: HOUSE_FILE,
       granted_at: now,
-      revoked_at: null,
+      revoked_at: STANDS,
     }
     await tx.insertInto('grants').values(row).execute()
     seeding.counts.grants.added++

@@ -232,7 +232,8 @@ export function house(dialect: SchemaDialect) {
         .addColumn('reason', text, (c) => c.notNull())
         .addColumn('granted_by', text, (c) => c.notNull())
         .addColumn('granted_at', time, (c) => c.notNull())
-        .addColumn('revoked_at', time)
+        // Never null: an index can only answer by itself what it holds as a value.
+        .addColumn('revoked_at', time, (c) => c.notNull())
         .addForeignKeyConstraint('grants_membership', ['user_id', 'company_id'], 'memberships', [
           'user_id',
           'company_id',
@@ -252,8 +253,8 @@ export function house(dialect: SchemaDialect) {
           .createIndex(`grants_${item}s_in_force`)
           .unique()
           .on('grants')
-          .columns(['user_id', 'application_id', 'company_id', `${item}_id`, 'starts_at', 'ends_at'])
-          .where(sql.ref('revoked_at'), 'is', null)
+          .columns(['user_id', 'application_id', 'company_id', 'revoked_at', `${item}_id`, 'starts_at', 'ends_at'])
+          .where(sql.ref('revoked_at'), '=', sql.lit(0))
           .where(sql.ref(`${item}_id`), 'is not', null)
           .execute()
       }
