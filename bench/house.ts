@@ -27,7 +27,7 @@ export type House = { emails: string[]; tokens: string[] }
  * direct and two through roles. All have one password; the tokens have not been used for an hour.
  */
 export async function fillHouse(address: DatabaseAddress, users: number): Promise<House> {
-  const db = openDatabase(address, { poolSize: 2, onIdleError: () => undefined })
+  const db = openDatabase(address, { poolSize: 2, onIdleError: () => undefined, isPatient: true })
   try {
     await migrate(db)
     const now = Date.now()
