@@ -50,9 +50,9 @@ async function seedGrant(
   await seedSeat(seeding, path, key, entry, license.seats)
   const interval = seeding.interval(path, entry, ['starts_at', 'ends_at'])
   if (!interval) return
-  const slugs = (entry.permissions ?? []).map((slug) => slug)
-  const ids = namedIds(seeding, `${path}/permissions`, slugs, await permissionIds(seeding, entry.application))
-  const root = (await permissionIds(seeding, entry.application)).get(ROOT)
+  const known = await permissionIds(seeding, entry.application)
+  const ids = namedIds(seeding, `${path}/permissions`, entry.permissions ?? [], known)
+  const root = known.get(ROOT)
   // The seat gives the root: nobody is granted it.
   for (const id of ids)
     if (id !== root) await grant(seeding, key, { permission_id: id, role_id: null }, interval, entry.reason)
