@@ -42,6 +42,7 @@ interface Server {
   url: string
   seed(part: unknown): Promise<unknown>
   impersonate(wanted: { user: string; company: string; application: string; reason: string }): Promise<string>
+  lift(): Promise<void>
 }
 
 /** The only place that knows how a server is started, filled and stopped. */
@@ -132,6 +133,7 @@ async function showRelease(t: TestContext, row: Row, python: PythonClient, serve
     ]
     for (const [what, application, name, secret, status] of refusals) {
       const answer = await ask('authenticate', [name, secret], { application })
+      await server.lift()
       assertRefused(row, 'authenticate', answer, status, what)
       assert.equal(answer.holds?.token, null, what)
       assert.deepEqual(answer.holds?.permissions, [], what)

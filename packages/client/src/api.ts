@@ -1,6 +1,6 @@
 import { LicenseClient } from './client.ts'
 import type { LicenseClientOptions } from './connection.ts'
-import type { CallOptions } from './deadline.ts'
+import type { CallOptions, SignInOptions } from './deadline.ts'
 import { NoValidToken } from './errors.ts'
 import { Permissions, type Slug } from './permissions.ts'
 import { refuse } from './refusals.ts'
@@ -49,7 +49,7 @@ export class CloudspotLicenseAPI<Slugs extends string = string> {
   }
 
   /** Signs a user in; `token` and `permissions` are there then. @throws LicenseError as `LicenseClient.authenticate` */
-  async authenticate(email: string, password: string, options: CallOptions = {}): Promise<Session<Slugs>> {
+  async authenticate(email: string, password: string, options: SignInOptions = {}): Promise<Session<Slugs>> {
     this.#session = null
     const turn = ++this.#signIns
     const session = await this.#client.authenticate(email, password, options)

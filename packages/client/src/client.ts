@@ -1,6 +1,6 @@
 import { readImpersonation, readSignIn } from './answers.ts'
 import { type Connection, isHeaderValue, type LicenseClientOptions, readConnection } from './connection.ts'
-import { type CallOptions, sharedDeadline } from './deadline.ts'
+import { type CallOptions, type SignInOptions, sharedDeadline } from './deadline.ts'
 import { BadCredentials, NoAccess, NoValidToken } from './errors.ts'
 import { request } from './http.ts'
 import { refuse } from './refusals.ts'
@@ -38,9 +38,13 @@ export class LicenseClient<Slugs extends string = string> {
   /**
    * Signs a user in. Sent once, never repeated.
    *
-   * @throws LicenseError `bad_credentials`, `no_access`, `account_disabled`, `too_many_attempts`, `unreachable`, …
+   * @throws LicenseError `bad_credentials`, `no_access`, `account_disabled`, `too_many_attempts`, `unreachable`, …; TypeError for a
+   * `userAddress` that is none
    */
-  async authenticate(email: string, password: string, options: CallOptions = {}): Promise<Session<Slugs>> {
+  async authenticate(email: string, password: string, options: SignInOptions = {}): Promise<Session<Slugs>> {
+    const { userAddress } = options
+    if (userAddress !== undefined && !/^[\w:.%]{2,80}$/.test(userAddress))
+      throw new TypeError('userAddress must be one IP address, such as 192.0.2.7 or 2001:db8::1')
     // An application may hand on what somebody sent it as JSON; nothing but two strings can be right.
     if (typeof email !== 'string' || typeof password !== 'string') {
       throw new BadCredentials('The name and the password must be strings.', { code: 'bad_credentials' })
@@ -48,7 +52,7 @@ export class LicenseClient<Slugs extends string = string> {
     const body = { username: email, password }
     const answer = await request(
       this.#connection,
-      { name: 'sign-in', method: 'POST', path: 'auth/authenticate/', body, repeatable: false },
+      { name: 'sign-in', method: 'POST', path: 'auth/authenticate/', body, userAddress, repeatable: false },
       options,
     )
     const { token, ...told } = readSignIn(answer)

@@ -68,6 +68,8 @@ export interface Call {
   /** Under `/api/v1/`, ending in a slash. */
   readonly path: string
   readonly token?: string
+  /** Where the end user is. */
+  readonly userAddress?: string | undefined
   readonly body?: Readonly<Record<string, string>>
   /** Whether a second time does no harm. Never for a password or a one-time token. */
   readonly repeatable: boolean
@@ -88,6 +90,7 @@ export function callInit(connection: Connection, call: Call, signal: AbortSignal
       'X-LICENSE-MODULE': connection.applicationId,
       ...(connection.secret !== undefined && { 'X-LICENSE-SECRET': connection.secret }),
       ...(call.token !== undefined && { 'X-LICENSE-TOKEN': call.token }),
+      ...(call.userAddress !== undefined && { 'X-LICENSE-USER-ADDRESS': call.userAddress }),
     },
     ...(call.body && { body: JSON.stringify(call.body) }),
     // A redirect could carry token or password to another host.

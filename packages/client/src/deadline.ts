@@ -8,6 +8,15 @@ export interface CallOptions {
   timeout?: number | undefined
 }
 
+/** What a sign-in takes besides. */
+export interface SignInOptions extends CallOptions {
+  /**
+   * The end user's IP address, as your proxy tells it. A server believes it of an application that has a secret: then somebody who
+   * guesses the user's password from elsewhere can't keep the user out.
+   */
+  userAddress?: string | undefined
+}
+
 /** The end of one call, by time or by the caller's signal, whichever comes first. */
 export interface Deadline {
   /** Aborted with what the call is to reject with. */

@@ -1,7 +1,7 @@
 export { CloudspotLicenseAPI } from './api.ts'
 export { LicenseClient } from './client.ts'
 export type { Fetch, LicenseClientOptions } from './connection.ts'
-export type { CallOptions } from './deadline.ts'
+export type { CallOptions, SignInOptions } from './deadline.ts'
 export {
   BadCredentials,
   CompanyNotAccessible,

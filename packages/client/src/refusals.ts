@@ -21,6 +21,7 @@ const kindOfCode = new Map<string, ErrorKind>([
   ['invalid_impersonation', NoValidToken],
   ['unknown_application', UnknownApplication],
   ['application_secret_required', UnknownApplication],
+  ['application_source_refused', UnknownApplication],
   ['account_disabled', NoAccess],
   ['no_access', NoAccess],
   ['company_not_accessible', CompanyNotAccessible],

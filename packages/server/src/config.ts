@@ -3,6 +3,7 @@ import { isIP } from 'node:net'
 import { availableParallelism } from 'node:os'
 import { join, resolve } from 'node:path'
 import type { DatabaseAddress } from './db/database.ts'
+import { isNetwork } from './domain/address.ts'
 import { isTimeZone } from './domain/day.ts'
 import { PASSWORD_MIN_FLOOR } from './domain/password-policy.ts'
 import { type KeyRing, readKeyRing } from './keys/ring.ts'
@@ -210,13 +211,6 @@ function readNetworks(name: Setting, value: string | undefined, faults: string[]
     }
   }
   return networks
-}
-
-function isNetwork(text: string): boolean {
-  const [address = '', bits, ...rest] = text.split('/')
-  const version = isIP(address)
-  if (version === 0 || rest.length > 0) return false
-  return bits === undefined || (/^\d{1,3}$/.test(bits) && Number(bits) <= (version === 4 ? 32 : 128))
 }
 
 function readAddress(value: string | undefined, faults: string[]): { host: string; port: number } | undefined {

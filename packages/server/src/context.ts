@@ -5,7 +5,9 @@ import { TreeCache } from './access/tree-cache.ts'
 import { Refusals } from './audit/refusals.ts'
 import type { Config } from './config.ts'
 import { Hasher } from './credentials/hasher.ts'
+import { RefusalFloor } from './credentials/refusal-floor.ts'
 import { TokenUse } from './credentials/token-use.ts'
+import { Turns } from './credentials/turns.ts'
 import { type Database, openDatabase } from './db/database.ts'
 import { migrate, schemaState } from './db/migrate.ts'
 import { CommandError } from './errors.ts'
@@ -21,6 +23,9 @@ export type Context = {
   log: Logger
   keys: KeyRing
   hasher: Hasher
+  /** Of tries on one account. */
+  turns: Turns
+  refusalFloor: RefusalFloor
   facts: FactsQueries
   trees: TreeCache
   tokenUse: TokenUse
@@ -59,6 +64,8 @@ export async function createContext(config: Config, options: ContextOptions = {}
       log,
       keys,
       hasher: new Hasher({ concurrency: config.hashConcurrency, queue: config.hashQueue }),
+      turns: new Turns(config.hashQueue),
+      refusalFloor: new RefusalFloor(),
       facts: prepareFacts(db),
       trees: new TreeCache(),
       tokenUse,

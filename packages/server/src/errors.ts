@@ -7,6 +7,7 @@ export const CATALOGUE = {
   invalid_impersonation: { status: 401, title: 'The one-time token is not valid' },
   unknown_application: { status: 401, title: 'The application is not known' },
   application_secret_required: { status: 401, title: 'The application must prove itself with its secret' },
+  application_source_refused: { status: 401, title: 'The application may not be used from this address' },
   account_disabled: { status: 403, title: 'The account is switched off' },
   no_access: { status: 403, title: 'There is no company for which this user may use the application' },
   company_not_accessible: { status: 404, title: 'There is no such company for this user' },

@@ -26,6 +26,7 @@ export type ApplicationFacts = {
   active: boolean
   exposesPin: boolean
   secretHash: string | null
+  sourceNetworks: readonly string[] | null
   treeVersion: number
   sessionsEndedAt: number
 }
@@ -78,8 +79,9 @@ const SEAT_TABLES = sql`
 
 const HEAD_COLUMNS = sql`
   u.id, u.email, u.first_name, u.last_name, u.pin, u.active, u.sessions_ended_at,
-  a.id, a.active, a.exposes_pin, a.secret_hash, a.tree_version, a.sessions_ended_at`
-const HEAD = 13
+  a.id, a.active, a.exposes_pin, a.secret_hash, a.tree_version, a.sessions_ended_at,
+  a.source_networks`
+const HEAD = 14
 const SEAT = 17
 
 const TOKEN_COLUMNS = sql`
@@ -150,6 +152,7 @@ function readAnswer(rows: readonly Row[]): AnswerFacts | undefined {
         string | null,
         number,
         number,
+        string | null,
       ]
     | undefined // In the order of HEAD_COLUMNS.
   if (!head) return undefined
@@ -169,6 +172,7 @@ function readAnswer(rows: readonly Row[]): AnswerFacts | undefined {
     secretHash: head[10],
     treeVersion: head[11],
     sessionsEndedAt: head[12],
+    sourceNetworks: head[13]?.split(' ') ?? null,
   }
   const companies: CompanyFacts[] = []
   for (const row of rows) {

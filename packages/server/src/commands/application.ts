@@ -1,15 +1,20 @@
 import type { Command } from 'commander'
 import type { Context } from '../context.ts'
 import { newSecret, secretHash } from '../credentials/secrets.ts'
-import { listApplications, setApplicationSecret } from '../directory/application-store.ts'
-import { requireApplicationCalled } from './find.ts'
+import { listApplications, setApplicationSecret, setSourceNetworks } from '../directory/application-store.ts'
+import { isNetwork } from '../domain/address.ts'
+import { CommandError } from '../errors.ts'
+import { requireApplicationCalled, wrongUse } from './find.ts'
 import { print, withHouse } from './report.ts'
 import { table } from './table.ts'
 
 type Options = { json?: boolean }
+type NetworkOptions = Options & { anywhere?: boolean }
 
 export function applicationCommand(program: Command): void {
-  const application = program.command('application').description('See applications and give them secrets.')
+  const application = program
+    .command('application')
+    .description('See applications, give them secrets, say where they may call from.')
   application
     .command('list')
     .description('List the applications.')
@@ -28,6 +33,18 @@ export function applicationCommand(program: Command): void {
     .action((id: string, options: Options & { remove?: boolean }) =>
       withHouse((ctx) => (options.remove ? removeSecret(ctx, id, options) : makeSecret(ctx, id, options))),
     )
+  application
+    .command('networks')
+    .argument('<id>')
+    .argument('[networks...]', 'networks such as 10.0.0.0/8, or single addresses')
+    .description('Say from where an application may call, from the very next request on; without networks, show it.')
+    .option('--anywhere', 'let it call from anywhere again')
+    .option('--json', 'print JSON')
+    .addHelpText('after', '\nExample:\n  $ license-server application networks crm 10.20.0.0/16 192.0.2.7')
+    .action((id: string, networks: string[], options: NetworkOptions, command: Command) => {
+      if (options.anywhere && networks.length > 0) wrongUse(command, 'give networks or --anywhere, not both')
+      return withHouse((ctx) => setNetworks(ctx, id, networks, options))
+    })
 }
 
 async function list(ctx: Context, options: Options): Promise<void> {
@@ -62,5 +79,22 @@ async function removeSecret(ctx: Context, id: string, options: Options): Promise
   if (hadOne) await ctx.db.transaction((tx) => setApplicationSecret(tx, application.id, null, ctx.now()))
   print(options.json, { application: application.id, removed: hadOne }, () => [
     hadOne ? `${application.name} needs no secret any more.` : `${application.name} had no secret.`,
+  ])
+}
+
+async function setNetworks(ctx: Context, id: string, networks: string[], options: NetworkOptions): Promise<void> {
+  const application = await requireApplicationCalled(ctx, id)
+  const wrong = networks.filter((network) => !isNetwork(network))
+  if (wrong.length > 0)
+    throw new CommandError(
+      `No address or network: ${wrong.join(', ')}. Write 10.0.0.0/8, 192.0.2.7 or 2001:db8::/32. Nothing was changed.`,
+    )
+  const isSet = options.anywhere === true || networks.length > 0
+  if (isSet) await ctx.db.transaction((tx) => setSourceNetworks(tx, application.id, networks, ctx.now()))
+  const now = isSet ? networks : (application.sourceNetworks ?? [])
+  print(options.json, { application: application.id, networks: now }, () => [
+    now.length === 0
+      ? `${application.name} may be used from anywhere.`
+      : `${application.name} may be used from ${now.join(', ')} only.`,
   ])
 }

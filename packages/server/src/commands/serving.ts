@@ -16,6 +16,7 @@ export type Serving = {
 export async function startServing(ctx: Context): Promise<Serving> {
   const door = { isClosing: false }
   const metrics = createMetrics(ctx)
+  await ctx.refusalFloor.learn(ctx.db.read)
   const app = await createServer(ctx, door, metrics)
   // What applications reach opens last: nothing is left open when the other address can't be had.
   const { metrics: address, host, port: wanted } = ctx.config

@@ -1,14 +1,20 @@
 import type { Context } from '../context.ts'
 import { findApplication, type StoredApplication } from '../directory/application-store.ts'
+import { isInNetworks } from '../domain/address.ts'
 import { AppError } from '../errors.ts'
 import { isSecretOf } from './secrets.ts'
 
 /** Who asks: the application, as its request says. */
-export type ApplicationClaim = { applicationId: string | undefined; secret: string | undefined }
+export type ApplicationClaim = {
+  applicationId: string | undefined
+  secret: string | undefined
+  /** The address that the request came from. */
+  source: string
+}
 
 /**
- * The application that asks, switched on and, where it has a secret, proved.
- * @throws AppError `unknown_application`, `application_secret_required`
+ * The application that asks, switched on, calling from where it may and, where it has a secret, proved.
+ * @throws AppError `unknown_application`, `application_source_refused`, `application_secret_required`
  */
 export async function requireApplication(ctx: Context, claim: ApplicationClaim): Promise<StoredApplication> {
   if (claim.applicationId === undefined) {
@@ -18,6 +24,7 @@ export async function requireApplication(ctx: Context, claim: ApplicationClaim):
   }
   const application = await findApplication(ctx.db.read, claim.applicationId)
   if (!application?.isActive) throw unknownApplication()
+  requireSource(application.sourceNetworks, claim.source)
   requireSecret(application.secretHash, claim.secret)
   return application
 }
@@ -32,5 +39,12 @@ export function requireSecret(stored: string | null, secret: string | undefined)
   const missing = 'This application must prove itself: send its secret as X-LICENSE-SECRET.'
   throw new AppError('application_secret_required', {
     detail: secret === undefined ? missing : "The application's secret is wrong.",
+  })
+}
+
+export function requireSource(networks: readonly string[] | null, source: string): void {
+  if (networks === null || isInNetworks(source, networks)) return
+  throw new AppError('application_source_refused', {
+    detail: `This application may not be used from ${source}. Ask whoever runs the License server to add the network.`,
   })
 }

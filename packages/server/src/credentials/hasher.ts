@@ -9,11 +9,33 @@ export const DECOY: StoredPassword = {
   isForeign: false,
 }
 
-/** All password hashing of this process goes through one gate: so many at once, so many waiting, the rest is refused. */
+/** Whether the password is the stored one. Without a stored one the same work is done for nothing, and it is not. */
+export async function verifyAnyway(password: string, stored: StoredPassword | undefined): Promise<boolean> {
+  const isRight = await verifyPassword(password, stored ?? DECOY)
+  return isRight && stored !== undefined
+}
+
+/** A place at the gate, from coming to leaving. */
+export type Place = Disposable & {
+  /** Waits for its turn and hashes in it, once. @throws AppError `busy` when it was given to another lane meanwhile */
+  run<T>(act: () => Promise<T>): Promise<T>
+}
+
+type Waiter = { start(): void; giveUp(error: AppError): void }
+/** `held`: places not hashing yet, also of those that do something else before they wait for their turn. */
+type Lane = { held: number; waiting: Waiter[] }
+
+/**
+ * All password hashing of this process goes through one gate: so many at once, so many waiting, the rest is refused. Lanes (one an
+ * application) take turns, and when all places are taken the longest lane gives one up for a shorter one: a flood in
+ * one lane keeps itself waiting, not the others.
+ */
 export class Hasher {
   readonly #options: HasherOptions
-  readonly #waiting: (() => void)[] = []
+  /** In the order of their turns. */
+  readonly #lanes = new Map<string, Lane>()
   #running = 0
+  #held = 0
 
   constructor(options: HasherOptions) {
     this.#options = options
@@ -23,49 +45,101 @@ export class Hasher {
     return this.#running
   }
 
+  /** Places that are not hashing yet. */
   get waiting(): number {
-    return this.#waiting.length
+    return this.#held
   }
 
   hash(password: string): Promise<string> {
-    return this.#inTurn(() => hashPassword(password))
+    return this.#once(() => hashPassword(password))
   }
 
-  /** Whether the password is the stored one. Without a stored one the same work is done for nothing, and it is not. */
-  async verify(password: string, stored: StoredPassword | undefined): Promise<boolean> {
-    return this.#inTurn(async () => {
-      const isRight = await verifyPassword(password, stored ?? DECOY)
-      return isRight && stored !== undefined
+  verify(password: string, stored: StoredPassword | undefined): Promise<boolean> {
+    return this.#once(() => verifyAnyway(password, stored))
+  }
+
+  async #once<T>(act: () => Promise<T>): Promise<T> {
+    using place = this.enter('')
+    return await place.run(act)
+  }
+
+  /** @throws AppError `busy` when all places are taken */
+  enter(name: string): Place {
+    const lane = this.#lanes.get(name) ?? { held: 0, waiting: [] }
+    if (this.#running + this.#held >= this.#options.concurrency + this.#options.queue && !this.#makeRoom(lane))
+      throw busy()
+    this.#lanes.set(name, lane)
+    lane.held++
+    this.#held++
+    let isHeld = true
+    const leave = () => {
+      if (!isHeld) return
+      isHeld = false
+      this.#held--
+      if (--lane.held === 0) this.#lanes.delete(name)
+    }
+    return {
+      run: async (act) => {
+        await this.#turn(lane, leave)
+        try {
+          return await act()
+        } finally {
+          this.#leave()
+        }
+      },
+      [Symbol.dispose]: leave,
+    }
+  }
+
+  /** Waits until it is counted as running, no longer as held. */
+  async #turn(lane: Lane, leave: () => void): Promise<void> {
+    if (this.#running < this.#options.concurrency) {
+      this.#running++
+      leave()
+      return
+    }
+    await new Promise<void>((resolve, reject) => {
+      const start = () => {
+        leave()
+        resolve()
+      }
+      const giveUp = (error: AppError) => {
+        leave()
+        reject(error)
+      }
+      lane.waiting.push({ start, giveUp })
     })
   }
 
-  async #inTurn<T>(act: () => Promise<T>): Promise<T> {
-    await this.#enter()
-    try {
-      return await act()
-    } finally {
-      this.#leave()
-    }
-  }
-
-  async #enter(): Promise<void> {
-    if (this.#running < this.#options.concurrency) {
-      this.#running++
+  /** Whoever leaves hands its turn over, so that nobody slips in between. */
+  #leave(): void {
+    for (const [name, lane] of this.#lanes) {
+      const next = lane.waiting.shift()
+      if (!next) continue
+      // To the end of the line of lanes.
+      this.#lanes.delete(name)
+      this.#lanes.set(name, lane)
+      next.start()
       return
     }
-    if (this.#waiting.length >= this.#options.queue) {
-      throw new AppError('busy', {
-        detail: 'Too many people are signing in just now. Try again in a moment.',
-        retryAfter: 2,
-      })
-    }
-    // Whoever leaves hands its place over, so that nobody slips in between.
-    await new Promise<void>((resolve) => this.#waiting.push(resolve))
+    this.#running--
   }
 
-  #leave(): void {
-    const next = this.#waiting.shift()
-    if (next) next()
-    else this.#running--
+  #makeRoom(lane: Lane): boolean {
+    let longest: Lane | undefined
+    for (const each of this.#lanes.values()) {
+      if (each.waiting.length > (longest?.waiting.length ?? 0)) longest = each
+    }
+    if (!longest || longest === lane || longest.waiting.length <= lane.held + 1) return false
+    longest.waiting.pop()?.giveUp(busy())
+    return true
   }
+}
+
+/** Too many sign-ins at once, of all or on one account. */
+export function busy(): AppError {
+  return new AppError('busy', {
+    detail: 'Too many people are signing in just now. Try again in a moment.',
+    retryAfter: 2,
+  })
 }

@@ -6,7 +6,7 @@ import { isHashable, normalPassword } from '../domain/password-policy.ts'
 
 /** OWASP's least for argon2id. The library's names for algorithms are a const enum, which type stripping can't read. */
 const ARGON2ID = 2 as Algorithm.Argon2id
-const OURS = { algorithm: ARGON2ID, memoryCost: 19_456, timeCost: 2, parallelism: 1 }
+export const OURS = { algorithm: ARGON2ID, memoryCost: 19_456, timeCost: 2, parallelism: 1 }
 
 // A string from elsewhere must not make one sign-in cost minutes or gigabytes.
 const MAX_MEMORY_KIB = 262_144

@@ -2,7 +2,13 @@ import { type Answer, answerFrom, rightsAreMoving } from '../access/answer.ts'
 import type { AnswerFacts, TokenFacts } from '../access/facts.ts'
 import type { Context } from '../context.ts'
 import { AppError } from '../errors.ts'
-import { type ApplicationClaim, requireApplication, requireSecret, unknownApplication } from './applications.ts'
+import {
+  type ApplicationClaim,
+  requireApplication,
+  requireSecret,
+  requireSource,
+  unknownApplication,
+} from './applications.ts'
 import { isWellFormed, secretHash } from './secrets.ts'
 
 export type TokenClaim = ApplicationClaim & { token: string | undefined }
@@ -30,6 +36,7 @@ async function loadSession(ctx: Context, claim: TokenClaim): Promise<LiveSession
     throw invalidToken(token)
   }
   if (!found.application.active) throw unknownApplication()
+  requireSource(found.application.sourceNetworks, claim.source)
   requireSecret(found.application.secretHash, claim.secret)
   if (!isLive(ctx, found, tokenHash, now)) throw invalidToken(token)
   const answer = await answerFrom(ctx, found, now)

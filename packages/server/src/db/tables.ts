@@ -24,6 +24,9 @@ export type Tables = {
   tokens: TokensTable
   impersonations: ImpersonationsTable
   refusals: RefusalsTable
+  throttles: ThrottlesTable
+  known_addresses: KnownAddressesTable
+  password_schemes: PasswordSchemesTable
 }
 
 /** What the house knows about itself, one row a fact: `key_check`, `created_at`, `oldest_program`. */
@@ -74,6 +77,8 @@ type ApplicationsTable = {
   /** Grows with every change of the tree, in the same transaction: what was computed from an older one is not used. */
   tree_version: number
   sessions_ended_at: number
+  /** Networks that it may call from, divided by blanks; null: from anywhere. */
+  source_networks: string | null
   created_at: number
   updated_at: number
 }
@@ -188,3 +193,20 @@ type RefusalsTable = {
   first_at: number
   last_at: number
 }
+
+/** Wrong passwords, counted for an account, a name that is none, or an address (credentials/throttle.ts makes the keys). */
+type ThrottlesTable = {
+  key: string
+  user_id: string | null
+  address: string | null
+  tries: number
+  last_at: number
+  /** The next try may come from this moment on. */
+  next_at: number
+}
+
+/** Addresses that a user signed in from, as proved applications named them. */
+type KnownAddressesTable = { user_id: string; address: string; last_at: number }
+
+/** Every scheme, with its parameters, that an imported password came in: the slowest says how long a refusal takes. */
+type PasswordSchemesTable = { scheme: string }

@@ -7,12 +7,14 @@ export type StoredApplication = {
   secretHash: string | null
   tokenDays: number | null
   tokenIdleDays: number | null
+  /** Where it may call from; null: from anywhere. */
+  sourceNetworks: readonly string[] | null
 }
 
 export async function findApplication(db: Db, id: string): Promise<StoredApplication | undefined> {
   const row = await db
     .selectFrom('applications')
-    .select(['id', 'name', 'active', 'secret_hash', 'token_days', 'token_idle_days'])
+    .select(['id', 'name', 'active', 'secret_hash', 'token_days', 'token_idle_days', 'source_networks'])
     .where('id', '=', id)
     .executeTakeFirst()
   if (!row) return undefined
@@ -23,7 +25,16 @@ export async function findApplication(db: Db, id: string): Promise<StoredApplica
     secretHash: row.secret_hash,
     tokenDays: row.token_days,
     tokenIdleDays: row.token_idle_days,
+    sourceNetworks: row.source_networks?.split(' ') ?? null,
   }
+}
+
+export async function setSourceNetworks(db: Db, id: string, networks: readonly string[], now: number): Promise<void> {
+  await db
+    .updateTable('applications')
+    .set({ source_networks: networks.length === 0 ? null : networks.join(' '), updated_at: now })
+    .where('id', '=', id)
+    .execute()
 }
 
 export async function setApplicationSecret(

@@ -14,7 +14,17 @@ export function isRichClient(request: Pick<FastifyRequest, 'headers'>): boolean 
 /** What a request says of itself: the application, its secret, the token. Nothing is believed yet. */
 export function readClaim(request: FastifyRequest): TokenClaim {
   const module = readModule(request)
-  return { applicationId: module, secret: readSecret(request, module), token: singleHeader(request, 'x-license-token') }
+  return {
+    applicationId: module,
+    secret: readSecret(request, module),
+    source: request.ip,
+    token: singleHeader(request, 'x-license-token'),
+  }
+}
+
+/** Where the end user is, as the application says; who may say so is the sign-in's to know. */
+export function readUserAddress(request: FastifyRequest): string | undefined {
+  return singleHeader(request, 'x-license-user-address')?.trim()
 }
 
 function readModule(request: FastifyRequest): string | undefined {

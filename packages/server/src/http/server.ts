@@ -6,6 +6,7 @@ import { isRichClient } from './callers.ts'
 import type { Door } from './door.ts'
 import { drain } from './drain.ts'
 import { asAppError, errorBody, sendError } from './errors.ts'
+import { forwardedWatch } from './forwarded.ts'
 import { healthRoutes } from './health.ts'
 import { answerMalformed } from './malformed.ts'
 import type { Metrics } from './metrics.ts'
@@ -38,7 +39,9 @@ export async function createServer(ctx: Context, door: Door, metrics: Metrics): 
   takeJson(app)
   const logsAnswers = ctx.log.isLevelEnabled('debug')
   // With `done`, not `async`, here and below: a promise less in every request.
+  const watchForwarded = forwardedWatch(ctx)
   app.addHook('onRequest', (request, reply, done) => {
+    watchForwarded(request)
     reply.header('cache-control', 'no-store').header('x-request-id', request.id)
     if (request.headers.host === undefined && request.raw.httpVersion === '1.1')
       return done(new AppError('malformed_request', { detail: 'The request names no host.' }))

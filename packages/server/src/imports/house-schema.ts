@@ -68,6 +68,14 @@ const Application = Type.Object(
     active: optional(Type.Boolean()),
     token_days: optional(maybe(Type.Integer({ minimum: 1, maximum: 3650 }))),
     token_idle_days: optional(maybe(days)),
+    source_networks: optional(
+      maybe(
+        Type.Array(Type.String({ minLength: 2, maxLength: 50 }), {
+          maxItems: 100,
+          description: 'Where it may call from: networks such as 10.0.0.0/8, or single addresses. Null: from anywhere.',
+        }),
+      ),
+    ),
     permissions: optional(Type.Array(Permission)),
     roles: optional(Type.Array(Role)),
   },

@@ -1,5 +1,6 @@
 import { endApplicationSessions } from '../credentials/end-sessions.ts'
 import { secretHash } from '../credentials/secrets.ts'
+import { isNetwork } from '../domain/address.ts'
 import { ROOT, treeFaults } from '../domain/tree.ts'
 import type { ApplicationEntry, PermissionEntry, RoleEntry } from './house-schema.ts'
 import { differences, type Seeding, toSwitch } from './seeding.ts'
@@ -30,6 +31,7 @@ async function seedApplication(seeding: Seeding, path: string, entry: Applicatio
     secret_hash: typeof entry.secret === 'string' ? secretHash(entry.secret) : entry.secret,
     token_days: entry.token_days,
     token_idle_days: entry.token_idle_days,
+    source_networks: readNetworks(seeding, path, entry.source_networks),
   }
   const stored = await tx.selectFrom('applications').selectAll().where('id', '=', entry.id).executeTakeFirst()
   if (stored) {
@@ -57,6 +59,7 @@ async function seedApplication(seeding: Seeding, path: string, entry: Applicatio
     secret_hash: given.secret_hash ?? null,
     token_days: given.token_days ?? null,
     token_idle_days: given.token_idle_days ?? null,
+    source_networks: given.source_networks ?? null,
     tree_version: 1,
     sessions_ended_at: 0,
     created_at: now,
@@ -66,6 +69,19 @@ async function seedApplication(seeding: Seeding, path: string, entry: Applicatio
   await insertPermission(seeding, entry.id, { slug: ROOT, name: 'Use the application' })
   seeding.counts.applications.added++
   return true
+}
+
+/** As they are stored; an empty list says the same as null. */
+function readNetworks(
+  seeding: Seeding,
+  path: string,
+  networks: readonly string[] | null | undefined,
+): string | null | undefined {
+  for (const [index, network] of (networks ?? []).entries()) {
+    if (!isNetwork(network))
+      seeding.fault(`${path}/source_networks/${index}`, `"${network}" is no address or network such as 10.0.0.0/8`)
+  }
+  return networks === undefined ? undefined : networks?.join(' ') || null
 }
 
 /** Adds and changes permissions; what they need is set when all are there. True when the tree is another one now. */

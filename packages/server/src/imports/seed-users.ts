@@ -1,5 +1,6 @@
 import { v7 as uuid } from 'uuid'
 import { endUserSessions } from '../credentials/end-sessions.ts'
+import { noteScheme } from '../credentials/password-scheme-store.ts'
 import { canonicalEmail } from '../domain/email.ts'
 import type { MembershipEntry, UserEntry } from './house-schema.ts'
 import { seedGrants } from './seed-grants.ts'
@@ -85,6 +86,7 @@ async function seedUser(
     updated_at: now,
   } as const
   await tx.insertInto('users').values(row).execute()
+  if (password?.isForeign) await noteScheme(tx, password.hash)
   seeding.counts.users.added++
   return row.id
 }

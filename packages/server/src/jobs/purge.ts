@@ -1,3 +1,5 @@
+import { setImmediate } from 'node:timers/promises'
+import { purgeThrottles } from '../credentials/throttle-store.ts'
 import { purgeTokens } from '../credentials/token-store.ts'
 import type { Job } from './job.ts'
 
@@ -14,5 +16,7 @@ export const purge: Job = {
   async run(ctx) {
     const before = ctx.now() - KEPT_DAYS * DAY
     await ctx.db.transaction((tx) => purgeTokens(tx, before, BATCH))
+    // A flood of invented names makes more of them in a minute than one batch holds.
+    while ((await ctx.db.transaction((tx) => purgeThrottles(tx, ctx.now(), BATCH))) === BATCH) await setImmediate()
   },
 }

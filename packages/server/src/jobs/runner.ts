@@ -1,9 +1,10 @@
 import type { Context } from '../context.ts'
 import type { Job } from './job.ts'
+import { learnFloor } from './learn-floor.ts'
 import { noteUses } from './note-uses.ts'
 import { purge } from './purge.ts'
 
-const JOBS: readonly Job[] = [noteUses, purge]
+const JOBS: readonly Job[] = [learnFloor, noteUses, purge]
 
 /** Runs each job again and again, one run at a time. A job that fails is told of and tried again at its next turn. */
 export function startJobs(ctx: Context): { stop(): Promise<void> } {

@@ -3,45 +3,68 @@ import type { AnswerFacts } from '../access/facts.ts'
 import type { Context } from '../context.ts'
 import { type ApplicationClaim, requireApplication } from '../credentials/applications.ts'
 import { type IssuedToken, issueToken, PasswordMoved } from '../credentials/issue-token.ts'
+import { forgiveTry, rememberAddress, type Try } from '../credentials/throttle.ts'
+import type { Account } from '../directory/user-store.ts'
 import { checkAccess } from './check-access.ts'
 import { checkAccount } from './check-account.ts'
+import { checkAddress } from './check-address.ts'
 import { checkInput } from './check-input.ts'
-import { checkPassword } from './check-password.ts'
+import { checkPassword, WrongPassword } from './check-password.ts'
+import { enter } from './enter.ts'
 import { loadAccount } from './load-account.ts'
 
 const MAX_TRIES = 3
+
+export type SignInClaim = ApplicationClaim & { userAddress: string | undefined }
 
 export type SignedIn = IssuedToken & { facts: AnswerFacts; answer: Answer }
 
 /**
  * Signs a user in to the application that asks. Nothing but "wrong" is told before the password was right.
- * @throws AppError `unknown_application`, `application_secret_required`, `invalid_input`, `bad_credentials`,
- * `account_disabled`, `no_access`, `busy`
+ * @throws AppError `unknown_application`, `application_source_refused`, `application_secret_required`, `invalid_input`,
+ * `too_many_attempts`, `bad_credentials`, `account_disabled`, `no_access`, `busy`
  */
-export async function signIn(ctx: Context, claim: ApplicationClaim, body: unknown): Promise<SignedIn> {
+export async function signIn(ctx: Context, claim: SignInClaim, body: unknown): Promise<SignedIn> {
   const application = await requireApplication(ctx, claim)
-  const input = checkInput(body)
+  const { username, password } = checkInput(body)
+  const address = checkAddress(application, claim.userAddress)
   for (let tries = 1; ; tries++) {
     try {
-      return await signInOnce(ctx, application.id, input)
+      return await signInOnce(ctx, application.id, { username, password, address })
     } catch (error) {
+      if (error instanceof WrongPassword) await ctx.refusalFloor.since(error.hashingSince)
       // Two first sign-ins with an imported password are both right: the one that comes second looks at the new string.
       if (!(error instanceof PasswordMoved) || tries === MAX_TRIES) throw error
     }
   }
 }
 
+type Wish = { username: string; password: string; address: string | undefined }
+
 async function signInOnce(
   ctx: Context,
   applicationId: string,
-  { username, password }: ReturnType<typeof checkInput>,
+  { username, password, address }: Wish,
 ): Promise<SignedIn> {
   const account = await loadAccount(ctx, username)
-  const verified = await checkPassword(ctx, account, password)
-  checkAccount(account)
-  const { facts, answer } = await checkAccess(ctx, verified.userId, applicationId)
-  const issued = await ctx.db.transaction((tx) =>
-    issueToken(ctx, tx, { userId: verified.userId, applicationId, verified }),
-  )
+  const claimant = { username, userId: account?.id, address }
+  using entry = await enter(ctx, applicationId, claimant)
+  const verified = await checkPassword(ctx, entry, account, password)
+  const { facts, answer } = await checkRights(ctx, entry.attempt, account, applicationId)
+  const issued = await ctx.db.transaction(async (tx) => {
+    await forgiveTry(tx, entry.attempt)
+    await rememberAddress(tx, claimant, ctx.now())
+    return issueToken(ctx, tx, { userId: verified.userId, applicationId, verified })
+  })
   return { ...issued, facts, answer }
+}
+
+async function checkRights(ctx: Context, attempt: Try, account: Account | undefined, applicationId: string) {
+  try {
+    return await checkAccess(ctx, checkAccount(account).id, applicationId)
+  } catch (error) {
+    // The password was right: that is no try to be counted.
+    if (attempt.isCounted) await ctx.db.transaction((tx) => forgiveTry(tx, attempt))
+    throw error
+  }
 }

@@ -166,6 +166,7 @@ for (const database of databases) {
       }
       for (const [kind, secret] of Object.entries({ ...kinds, PASSWORD: 'left out' })) {
         assert.equal((await signIn(server, ANNA, secret)).status, 401, `${kind} as a password`)
+        await server.lift()
       }
       // Each in its own place.
       assert.equal(await status(server, token), 200)

@@ -288,6 +288,7 @@ for (const database of databases) {
         for (const rich of [false, true]) {
           const told = `${line.slice(0, 60)}: ${why}${rich ? ', our client' : ''}`
           const reply = await call(server, line, { token, ...wish, rich })
+          await server.lift()
           assert.equal(reply.status, CATALOGUE[code].status, `${told}: ${reply.text}`)
           assert.equal(reply.headers.get('cache-control'), 'no-store', told)
           const requestId = reply.headers.get('x-request-id')

@@ -183,6 +183,7 @@ for (const database of databases) {
         for (const wrong of ['Passwörd für Ünal 12', IMPORTED.normalize('NFD'), `${IMPORTED} `, '', hash]) {
           assert.equal((await signIn(server, email, wrong)).status, 401, JSON.stringify(wrong))
         }
+        await server.lift()
         assert.deepEqual(await stored(email), { password_hash: hash, password_foreign: 1 })
 
         assert.equal((await signIn(server, email, IMPORTED)).status, 200)
@@ -272,6 +273,7 @@ for (const database of databases) {
       await server.seed({ users: [{ email: 'none@acme.test', ...seat }] })
       for (const password of ['', 'null', 'undefined', ' ', 'no account has this password', 'x'.repeat(1024)]) {
         assert.equal((await signIn(server, 'none@acme.test', password)).status, 401, password)
+        await server.lift()
       }
     })
 

@@ -6,6 +6,7 @@ import pg from 'pg'
 import { startServing } from '../../src/commands/serving.ts'
 import { type Config, readConfig } from '../../src/config.ts'
 import { type Context, createContext, createLog } from '../../src/context.ts'
+import { deleteAllThrottles } from '../../src/credentials/throttle-store.ts'
 import { startImpersonation } from '../../src/impersonation/impersonate.ts'
 import type { HouseFile } from '../../src/imports/house-schema.ts'
 import { checkHouse } from '../../src/imports/read-house.ts'
@@ -27,6 +28,8 @@ export type TestServer = {
   seed(house: HouseFile): Promise<Counts>
   /** A one-time token; company by id. */
   impersonate(wish: { user: string; company: string; application: string; reason: string }): Promise<string>
+  /** Forgets wrong passwords, in tests of something else that need many. */
+  lift(): Promise<void>
   license(applicationId: string, options?: { secret?: string }): LicenseClient
   [Symbol.asyncDispose](): Promise<void>
 }
@@ -69,6 +72,9 @@ export async function startServer(database: DatabaseKind, options: TestServerOpt
         .executeTakeFirstOrThrow()
       const wish = { userId: id, companyId: company, applicationId: application, reason, minutes: 30, startedBy: null }
       return (await startImpersonation(ctx, wish)).token
+    },
+    async lift() {
+      await ctx.db.transaction(deleteAllThrottles)
     },
     license: (applicationId, more) => new LicenseClient(applicationId, { baseUrl: serving.url, ...more }),
     async [Symbol.asyncDispose]() {

@@ -2,7 +2,7 @@ import type { FastifyInstance } from 'fastify'
 import { Type } from 'typebox'
 import type { Context } from '../../context.ts'
 import { signIn } from '../../sign-in/index.ts'
-import { isRichClient, readClaim } from '../callers.ts'
+import { isRichClient, readClaim, readUserAddress } from '../callers.ts'
 import { COMPANY_PERMISSIONS, companyPermissions, EXPIRY, expiry, USER, userObject } from './shapes.ts'
 
 /** A name and a password are short; what is longer is refused before it is read. */
@@ -20,7 +20,8 @@ export function authenticateRoute(app: FastifyInstance, ctx: Context): void {
     '/authenticate/',
     { bodyLimit: SIGN_IN_BODY_LIMIT, schema: { response: { 200: ANSWER } } },
     async (request) => {
-      const signedIn = await signIn(ctx, readClaim(request), request.body)
+      const claim = { ...readClaim(request), userAddress: readUserAddress(request) }
+      const signedIn = await signIn(ctx, claim, request.body)
       const plain = { token: signedIn.token, permissions: companyPermissions(signedIn.answer) }
       if (!isRichClient(request)) return plain
       return { ...plain, ...expiry(signedIn.expiresAt, ctx.now()), user: userObject(signedIn.facts, signedIn.answer) }

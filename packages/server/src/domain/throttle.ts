@@ -1,0 +1,34 @@
+/** What is known of wrong passwords for one name, or from one address. Times are milliseconds UTC. */
+export type Throttle = { tries: number; lastAt: number; nextAt: number }
+
+/** Wrong passwords before the first wait. */
+export const ACCOUNT_FREE = 5
+/** An office or a train stands behind one address: its people's typos are not an attack. */
+export const ADDRESS_FREE = 100
+
+const FIRST_WAIT_MS = 2_000
+const LONGEST_WAIT_MS = 60_000
+/** After so long without a try it starts anew. Too short to wait for: nine tries, and then again, are fewer than one a minute. */
+export const FORGOTTEN_AFTER_MS = 600_000
+
+/** Milliseconds until the next try may come; 0 when it may. */
+export function waitOf(throttle: Throttle | undefined, now: number): number {
+  if (!throttle) return 0
+  const wait = throttle.nextAt - now
+  // No wait is longer than the longest: this one was noted by a clock that ran ahead.
+  return wait > LONGEST_WAIT_MS ? 0 : Math.max(0, wait)
+}
+
+/** One more try, `free` of which cost nothing: then the next may come after 2, 4, 8 … and from the sixth wait on 60 seconds. */
+export function withTry(before: Throttle | undefined, free: number, now: number): Throttle {
+  const isForgotten = !before || now - before.lastAt >= FORGOTTEN_AFTER_MS
+  const tries = isForgotten ? 1 : before.tries + 1
+  const waits = tries - free
+  const wait = waits < 0 ? 0 : Math.min(LONGEST_WAIT_MS, FIRST_WAIT_MS * 2 ** Math.min(waits, 10))
+  return { tries, lastAt: now, nextAt: now + wait }
+}
+
+/** What is left when a try turns out to be none: its wait stays, so that a right password in between saves no guesser one. */
+export function withoutTry(before: Throttle): Throttle {
+  return { ...before, tries: Math.max(0, before.tries - 1) }
+}

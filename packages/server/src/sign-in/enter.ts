@@ -1,0 +1,24 @@
+import type { Context } from '../context.ts'
+import { busy, type Place } from '../credentials/hasher.ts'
+import { type Claimant, countsOf, requireNoWait, type Try, takeTry } from '../credentials/throttle.ts'
+
+/** A try that may go on: alone on its account in this process, with a place at the hashing gate. */
+export type Entry = Disposable & { attempt: Try; place: Place }
+
+/**
+ * Lets a try in. The place comes before the count: whoever is told to come back later has not tried.
+ * @throws AppError `too_many_attempts`, `busy`
+ */
+export async function enter(ctx: Context, lane: string, claimant: Claimant): Promise<Entry> {
+  const counts = await countsOf(ctx, claimant)
+  const [{ key }] = counts
+  // Others are trying the same name: who must wait anyway does not wait in line for being told.
+  if (ctx.turns.isTaken(key)) await requireNoWait(ctx, counts)
+  if (ctx.turns.isFull(key)) throw busy()
+  using held = new DisposableStack()
+  held.use(await ctx.turns.take(key))
+  const place = held.use(ctx.hasher.enter(lane))
+  const attempt = await takeTry(ctx, counts)
+  const kept = held.move()
+  return { attempt, place, [Symbol.dispose]: () => kept.dispose() }
+}

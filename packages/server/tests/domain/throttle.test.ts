@@ -1,0 +1,130 @@
+import assert from 'node:assert/strict'
+import { describe, test } from 'node:test'
+import { canonicalAddress, isInNetworks, isNetwork } from '../../src/domain/address.ts'
+import {
+  ACCOUNT_FREE,
+  ADDRESS_FREE,
+  FORGOTTEN_AFTER_MS,
+  type Throttle,
+  waitOf,
+  withoutTry,
+  withTry,
+} from '../../src/domain/throttle.ts'
+
+const SECOND = 1_000
+const DAY = 86_400 * SECOND
+
+/** Tries whenever it may, looking so often; returns the moments of the tries. */
+function guess(options: { every: number; for: number; free: number }): number[] {
+  const tries: number[] = []
+  let throttle: Throttle | undefined
+  for (let now = 0; now < options.for; now += options.every) {
+    if (waitOf(throttle, now) > 0) continue
+    throttle = withTry(throttle, options.free, now)
+    tries.push(now)
+  }
+  return tries
+}
+
+describe('waits after wrong passwords', () => {
+  test('five are free, then the next may come after 2, 4, 8 … and at last 60 seconds', () => {
+    let throttle: Throttle | undefined
+    let now = 0
+    const waits: number[] = []
+    for (let tries = 0; tries < 12; tries++) {
+      throttle = withTry(throttle, ACCOUNT_FREE, now)
+      waits.push(waitOf(throttle, now) / SECOND)
+      now = throttle.nextAt
+      assert.equal(waitOf(throttle, now), 0)
+    }
+    assert.deepEqual(waits, [0, 0, 0, 0, 2, 4, 8, 16, 32, 60, 60, 60])
+  })
+
+  test('A4: with one try a second there are at most 1,500 a day, and ten in any minute', () => {
+    const tries = guess({ every: SECOND, for: DAY, free: ACCOUNT_FREE })
+    assert.ok(tries.length > 1_000 && tries.length <= 1_500, `${tries.length} tries`)
+    assert.ok(mostInAMinute(tries) <= 10, `${mostInAMinute(tries)} in a minute`)
+  })
+
+  test('A4: pausing until it is forgotten gives no more', () => {
+    let throttle: Throttle | undefined
+    const tries: number[] = []
+    for (let now = 0; now < DAY; ) {
+      // Nine in the first minute, then nothing until all is forgotten.
+      for (let at = 0; at < 9; at++) {
+        now += waitOf(throttle, now)
+        throttle = withTry(throttle, ACCOUNT_FREE, now)
+        tries.push(now)
+      }
+      now += FORGOTTEN_AFTER_MS
+      assert.deepEqual(withTry(throttle, ACCOUNT_FREE, now).tries, 1)
+    }
+    assert.ok(tries.length <= 1_500, `${tries.length} tries`)
+    assert.ok(mostInAMinute(tries) <= 10)
+  })
+
+  test('an address has more free ones: many people stand behind it', () => {
+    const tries = guess({ every: SECOND, for: 3_600 * SECOND, free: ADDRESS_FREE })
+    assert.equal(tries[ADDRESS_FREE - 1], (ADDRESS_FREE - 1) * SECOND)
+    assert.ok(tries.length < ADDRESS_FREE + 65, `${tries.length} tries`)
+  })
+
+  test('a wait that a clock far ahead has noted holds nobody up', () => {
+    const ahead = withTry({ tries: 9, lastAt: DAY, nextAt: DAY }, ACCOUNT_FREE, DAY)
+    assert.equal(waitOf(ahead, DAY), 60_000)
+    assert.equal(waitOf(ahead, 0), 0)
+  })
+
+  test('a try taken back leaves the wait as it was', () => {
+    assert.deepEqual(withoutTry({ tries: 7, lastAt: 5, nextAt: 9 }), { tries: 6, lastAt: 5, nextAt: 9 })
+    assert.equal(withoutTry({ tries: 0, lastAt: 5, nextAt: 9 }).tries, 0)
+  })
+})
+
+function mostInAMinute(tries: readonly number[]): number {
+  let most = 0
+  let from = 0
+  for (const [to, at] of tries.entries()) {
+    while ((tries[from] ?? 0) <= at - 60 * SECOND) from++
+    most = Math.max(most, to - from + 1)
+  }
+  return most
+}
+
+describe('addresses', () => {
+  const FORMS: [typed: string, canonical: string | undefined][] = [
+    ['192.0.2.7', '192.0.2.7'],
+    ['::ffff:192.0.2.7', '192.0.2.7'],
+    ['::ffff:c000:207', '192.0.2.7'],
+    ['2001:db8:1:2:3:4:5:6', '2001:db8:1:2::/64'],
+    ['2001:0DB8:0001:0002:ffff::', '2001:db8:1:2::/64'],
+    ['2001:db8:1:3::1', '2001:db8:1:3::/64'],
+    ['fe80::1%eth0', 'fe80::/64'],
+    ['::1', '::/64'],
+    ['192.0.2', undefined],
+    ['192.0.2.7.', undefined],
+    ['0x7f.1', undefined],
+    ['192.0.2.007', undefined],
+    ['192.0.2.7, 10.0.0.1', undefined],
+    ['192.0.2.7:443', undefined],
+    ['[2001:db8::1]', undefined],
+    ['localhost', undefined],
+    ['', undefined],
+  ]
+  for (const [typed, canonical] of FORMS) {
+    test(`"${typed}" is ${canonical ?? 'none'}`, () => assert.equal(canonicalAddress(typed), canonical))
+  }
+
+  test('a network holds its own addresses and no others', () => {
+    const networks = ['10.0.0.0/8', '192.0.2.7', '2001:db8::/32', '::1']
+    for (const network of networks) assert.ok(isNetwork(network), network)
+    for (const inside of ['10.255.0.1', '::ffff:10.0.0.1', '192.0.2.7', '2001:db8:ffff::1', '::1'])
+      assert.ok(isInNetworks(inside, networks), inside)
+    for (const outside of ['11.0.0.1', '192.0.2.8', '2001:db9::1', '::2', 'x', '', '::ffff:11.0.0.1'])
+      assert.ok(!isInNetworks(outside, networks), outside)
+    assert.ok(isInNetworks('192.0.2.1', ['0.0.0.0/0']))
+    assert.ok(!isInNetworks('192.0.2.1', ['::/0']))
+    for (const wrong of ['10.0.0.0/33', '10.0.0/8', '10.0.0.0/8/8', 'x/8', '', '2001:db8::/129', '10.0.0.0/'])
+      assert.ok(!isNetwork(wrong), wrong)
+  })
+})
