@@ -15,6 +15,7 @@ const COMMANDS: Record<string, () => Promise<(program: Command) => void>> = {
   explain: async () => (await import('./commands/explain.ts')).explainCommand,
   token: async () => (await import('./commands/token.ts')).tokenCommand,
   user: async () => (await import('./commands/user.ts')).userCommand,
+  member: async () => (await import('./commands/member.ts')).memberCommand,
   throttle: async () => (await import('./commands/throttle.ts')).throttleCommand,
   application: async () => (await import('./commands/application.ts')).applicationCommand,
   impersonate: async () => (await import('./commands/impersonate.ts')).impersonateCommand,

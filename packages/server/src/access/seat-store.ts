@@ -40,3 +40,31 @@ export async function setSeatInterval(db: Db, key: SeatKey, interval: Interval):
     .where('company_id', '=', key.company_id)
     .execute()
 }
+
+/** False when there is none. */
+export async function deleteSeat(db: Db, key: SeatKey): Promise<boolean> {
+  const deleted = await db
+    .deleteFrom('seats')
+    .where('user_id', '=', key.user_id)
+    .where('application_id', '=', key.application_id)
+    .where('company_id', '=', key.company_id)
+    .executeTakeFirst()
+  return deleted.numDeletedRows === 1n
+}
+
+/** Of the license: somebody else may take it. */
+export async function giveBackSeat(db: Db, companyId: string, applicationId: string): Promise<void> {
+  await db
+    .updateTable('licenses')
+    .set((e) => ({ seats_held: e('seats_held', '-', 1) }))
+    .where('company_id', '=', companyId)
+    .where('application_id', '=', applicationId)
+    .execute()
+}
+
+/** A user's seats, in one company or in all; in one order, in which their licenses are locked. */
+export async function listSeats(db: Db, userId: string, companyId?: string): Promise<SeatKey[]> {
+  let query = db.selectFrom('seats').select(['company_id', 'application_id', 'user_id']).where('user_id', '=', userId)
+  if (companyId !== undefined) query = query.where('company_id', '=', companyId)
+  return query.orderBy('company_id').orderBy('application_id').execute()
+}

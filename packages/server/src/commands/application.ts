@@ -1,5 +1,6 @@
 import type { Command } from 'commander'
 import type { Context } from '../context.ts'
+import { switchApplication } from '../credentials/accounts.ts'
 import { newSecret, secretHash } from '../credentials/secrets.ts'
 import { listApplications, setApplicationSecret, setSourceNetworks } from '../directory/application-store.ts'
 import { isNetwork } from '../domain/address.ts'
@@ -14,7 +15,7 @@ type NetworkOptions = Options & { anywhere?: boolean }
 export function applicationCommand(program: Command): void {
   const application = program
     .command('application')
-    .description('See applications, give them secrets, say where they may call from.')
+    .description('See applications, switch them on and off, give them secrets, say where they may call from.')
   application
     .command('list')
     .description('List the applications.')
@@ -33,6 +34,22 @@ export function applicationCommand(program: Command): void {
     .action((id: string, options: Options & { remove?: boolean }) =>
       withHouse((ctx) => (options.remove ? removeSecret(ctx, id, options) : makeSecret(ctx, id, options))),
     )
+  for (const [name, isActive] of [
+    ['disable', false],
+    ['enable', true],
+  ] as const) {
+    application
+      .command(name)
+      .argument('<id>')
+      .description(
+        isActive
+          ? 'Switch an application on again. Sessions that have ended stay so.'
+          : 'Switch an application off and end all sessions in it, from the very next request on.',
+      )
+      .option('--json', 'print JSON')
+      .addHelpText('after', `\nExample:\n  $ license-server application ${name} crm`)
+      .action((id: string, options: Options) => withHouse((ctx) => setActive(ctx, id, isActive, options)))
+  }
   application
     .command('networks')
     .argument('<id>')
@@ -97,4 +114,18 @@ async function setNetworks(ctx: Context, id: string, networks: string[], options
       ? `${application.name} may be used from anywhere.`
       : `${application.name} may be used from ${now.join(', ')} only.`,
   ])
+}
+
+async function setActive(ctx: Context, id: string, isActive: boolean, options: Options): Promise<void> {
+  const application = await requireApplicationCalled(ctx, id)
+  await switchApplication(ctx, application.id, isActive)
+  const changed = application.isActive !== isActive
+  print(options.json, { application: application.id, isActive, changed }, () => {
+    if (!changed) return [`${application.name} was switched ${isActive ? 'on' : 'off'} already.`]
+    return [
+      isActive
+        ? `${application.name} is switched on.`
+        : `${application.name} is switched off, and every session in it has ended.`,
+    ]
+  })
 }

@@ -14,14 +14,18 @@ export function seedCommand(program: Command): void {
     .description(
       'Load a house file, or more of one. Makes the database when there is none; running it twice changes nothing.',
     )
+    .option('--take-up-deleted', 'give addresses of deleted users to the new users of this file')
     .option('--json', 'print JSON')
     .addHelpText(
       'after',
       '\nExample:\n  $ license-server seed house.json\n  Added 3 companies, 2 applications, 8 users.',
     )
-    .action(async (file: string, options: { json?: boolean }) => {
+    .action(async (file: string, options: { takeUpDeleted?: boolean; json?: boolean }) => {
       const house = readHouse(await readText(file))
-      const counts = await withHouse((ctx) => seedHouse(ctx, house), { migrates: 'when_empty', isPatient: true })
+      const counts = await withHouse(
+        (ctx) => seedHouse(ctx, house, { takesUpDeleted: options.takeUpDeleted ?? false }),
+        { migrates: 'when_empty', isPatient: true },
+      )
       print(options.json, counts, () => summary(counts))
     })
 }

@@ -1,6 +1,6 @@
 import type { Command } from 'commander'
 import type { Context } from '../context.ts'
-import { endApplicationSessions, endUserSessions } from '../credentials/end-sessions.ts'
+import { endCredentials } from '../credentials/ending.ts'
 import { secretHash } from '../credentials/secrets.ts'
 import { type ListedToken, listLiveTokens, revokeTokenByHash, revokeTokenById } from '../credentials/token-store.ts'
 import { writeMoment } from '../domain/day.ts'
@@ -65,12 +65,12 @@ function asLines(tokens: readonly ListedToken[], limit: number, zone: string): s
 async function revoke(ctx: Context, id: string | undefined, options: RevokeOptions): Promise<void> {
   if (options.user !== undefined) {
     const user = await requireUser(ctx, options.user)
-    await ctx.db.transaction((tx) => endUserSessions(tx, user.id, ctx.now()))
+    await ctx.db.transaction((tx) => endCredentials(tx, { userId: user.id }, ctx.now()))
     return print(options.json, { user: user.email, ended: 'all' }, () => [`Every session of ${user.email} has ended.`])
   }
   if (options.application !== undefined) {
     const application = await requireApplicationCalled(ctx, options.application)
-    await ctx.db.transaction((tx) => endApplicationSessions(tx, application.id, ctx.now()))
+    await ctx.db.transaction((tx) => endCredentials(tx, { applicationId: application.id }, ctx.now()))
     const said = `Every session of ${application.name} has ended, for all its users.`
     return print(options.json, { application: application.id, ended: 'all' }, () => [said])
   }

@@ -1,8 +1,8 @@
 import type { Command } from 'commander'
 import type { Context } from '../context.ts'
+import { changePassword, deleteUser, switchUser } from '../credentials/accounts.ts'
 import { commonPasswords } from '../credentials/common-passwords.ts'
-import { endUserSessions } from '../credentials/end-sessions.ts'
-import { countUsers, type ListedUser, listUsers, setPasswordHash, setUserActive } from '../directory/user-store.ts'
+import { countOtherOperators, countUsers, type ListedUser, listUsers } from '../directory/user-store.ts'
 import { passwordFault } from '../domain/password-policy.ts'
 import { CommandError } from '../errors.ts'
 import { requireUser, wholeNumber } from './find.ts'
@@ -13,7 +13,7 @@ import { table } from './table.ts'
 type Options = { json?: boolean }
 
 export function userCommand(program: Command): void {
-  const user = program.command('user').description('See users, switch them on and off, set passwords.')
+  const user = program.command('user').description('See users, switch them on and off, set passwords, delete them.')
   user
     .command('list')
     .description('List the users by address.')
@@ -50,6 +50,15 @@ export function userCommand(program: Command): void {
     .action((email: string, options: Options & { passwordStdin?: boolean }) =>
       withHouse((ctx) => setPassword(ctx, email, options)),
     )
+
+  user
+    .command('delete')
+    .argument('<email>')
+    .description("Delete a person's data for good, and end all their sessions. Without --yes it says what would go.")
+    .option('--yes', 'do it')
+    .option('--json', 'print JSON')
+    .addHelpText('after', '\nExample:\n  $ license-server user delete anna@acme.example --yes')
+    .action((email: string, options: Options & { yes?: boolean }) => withHouse((ctx) => remove(ctx, email, options)))
 }
 
 async function list(ctx: Context, options: Options & { limit: number }): Promise<void> {
@@ -77,12 +86,7 @@ function stateOf(user: ListedUser): string {
 
 async function setActive(ctx: Context, email: string, isActive: boolean, options: Options): Promise<void> {
   const user = await requireUser(ctx, email)
-  const now = ctx.now()
-  await ctx.db.transaction(async (tx) => {
-    // Also for a user who was off already: whatever is asked for holds afterwards.
-    if (!isActive) await endUserSessions(tx, user.id, now)
-    if (user.isActive !== isActive) await setUserActive(tx, user.id, isActive, now)
-  })
+  await switchUser(ctx, user.id, isActive)
   const state = isActive ? 'switched on' : 'switched off'
   const changed = user.isActive !== isActive
   print(options.json, { user: user.email, isActive, changed }, () => {
@@ -98,14 +102,29 @@ async function setPassword(ctx: Context, email: string, options: Options & { pas
   const password = await askPassword(user.email, { fromStdin: options.passwordStdin ?? false, faultOf })
   const fault = faultOf(password)
   if (fault !== undefined) throw new CommandError(`The password ${fault}. Nothing was changed.`)
-  const hash = await ctx.hasher.hash(password)
-  const now = ctx.now()
-  await ctx.db.transaction(async (tx) => {
-    await endUserSessions(tx, user.id, now)
-    await setPasswordHash(tx, user.id, hash, now)
-  })
+  await changePassword(ctx, user.id, await ctx.hasher.hash(password))
   print(options.json, { user: user.email, changed: true }, () => [
     `${user.email} has a new password, and every session has ended.`,
     ...(user.isActive ? [] : ['The account is switched off, though.']),
   ])
+}
+
+async function remove(ctx: Context, email: string, options: Options & { yes?: boolean }): Promise<void> {
+  const user = await requireUser(ctx, email)
+  if (user.isOperator && user.isActive && (await countOtherOperators(ctx.db.read, user.id)) === 0)
+    throw new CommandError(`${user.email} is the only operator. Make somebody else one first; nothing was changed.`)
+  if (!options.yes)
+    throw new CommandError(
+      `This deletes ${user.email} for good: name, password, PIN, sign-ins, memberships and seats. It can not be taken back.`,
+      'Nothing was changed. Say --yes to do it, or use `license-server user disable`, which can be taken back.',
+    )
+  const deleted = await deleteUser(ctx, user)
+  print(options.json, { user: user.email, id: user.id, ...deleted }, () => [
+    `${user.email} is deleted, with ${counted(deleted.memberships, 'membership')}, ${counted(deleted.seats, 'seat')} and ${counted(deleted.tokens, 'sign-in')}.`,
+    `What stays is the id ${user.id}, which nobody gets again.`,
+  ])
+}
+
+function counted(count: number, what: string): string {
+  return `${count} ${what}${count === 1 ? '' : 's'}`
 }

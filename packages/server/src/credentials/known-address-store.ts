@@ -31,3 +31,7 @@ export async function trimAddresses(db: Db, userId: string, kept: number): Promi
     .limit(1_000)
   await db.deleteFrom('known_addresses').where('user_id', '=', userId).where('address', 'in', old).execute()
 }
+
+export async function deleteAddressesOfUser(db: Db, userId: string): Promise<void> {
+  await db.deleteFrom('known_addresses').where('user_id', '=', userId).execute()
+}

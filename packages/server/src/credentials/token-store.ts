@@ -1,20 +1,8 @@
+import type { Insertable } from 'kysely'
 import type { Db } from '../db/database.ts'
+import type { Tables } from '../db/tables.ts'
 
-export type NewToken = {
-  id: string
-  hash: string
-  user_id: string
-  application_id: string
-  issued_at: number
-  expires_at: number
-  idle_limit: number
-  last_used_at: number
-  revoked_at: null
-  only_company_id: string | null
-  impersonation_id: string | null
-}
-
-export async function insertToken(db: Db, token: NewToken): Promise<void> {
+export async function insertToken(db: Db, token: Insertable<Tables['tokens']>): Promise<void> {
   await db.insertInto('tokens').values(token).execute()
 }
 
@@ -118,6 +106,37 @@ export async function revokeAllTokens(db: Db, now: number): Promise<number> {
   return Number(revoked.numUpdatedRows)
 }
 
+/** A user's impersonated sessions in one company, and there in all applications or in one. */
+export async function revokeCompanyTokens(
+  db: Db,
+  of: { userId: string; companyId: string; applicationId?: string },
+  now: number,
+): Promise<void> {
+  let query = db
+    .updateTable('tokens')
+    .set({ revoked_at: now })
+    .where('user_id', '=', of.userId)
+    .where('only_company_id', '=', of.companyId)
+    .where('revoked_at', 'is', null)
+  if (of.applicationId !== undefined) query = query.where('application_id', '=', of.applicationId)
+  await query.execute()
+}
+
+/** One-time tokens of a user, an application or a company that were not used: they expire with the moment they were made. */
+export async function expireOneTimeTokensOf(
+  db: Db,
+  of: { userId?: string | undefined; companyId?: string | undefined; applicationId?: string | undefined },
+): Promise<void> {
+  let query = db
+    .updateTable('impersonations')
+    .set((e) => ({ expires_at: e.ref('created_at') }))
+    .where('used_at', 'is', null)
+  if (of.userId !== undefined) query = query.where('user_id', '=', of.userId)
+  if (of.companyId !== undefined) query = query.where('company_id', '=', of.companyId)
+  if (of.applicationId !== undefined) query = query.where('application_id', '=', of.applicationId)
+  await query.execute()
+}
+
 /** Every one-time token that was not used: it expires with the moment it was made. Tells how many. */
 export async function expireOneTimeTokens(db: Db): Promise<number> {
   const expired = await db
@@ -134,4 +153,16 @@ export async function purgeTokens(db: Db, before: number, limit: number): Promis
   const old = db.selectFrom('tokens').select('hash').where('expires_at', '<', before).orderBy('expires_at').limit(limit)
   const deleted = await db.deleteFrom('tokens').where('hash', 'in', old).executeTakeFirst()
   return Number(deleted.numDeletedRows)
+}
+
+/** Every token that a user ever had, and what supporters began as this user. Tells how many tokens. */
+export async function deleteTokensOfUser(db: Db, userId: string): Promise<number> {
+  const deleted = await db.deleteFrom('tokens').where('user_id', '=', userId).executeTakeFirst()
+  await db.deleteFrom('impersonations').where('user_id', '=', userId).execute()
+  return Number(deleted.numDeletedRows)
+}
+
+/** Where the user was the supporter. */
+export async function pseudonymiseSupporter(db: Db, email: string, pseudonym: string): Promise<void> {
+  await db.updateTable('impersonations').set({ started_by: pseudonym }).where('started_by', '=', email).execute()
 }

@@ -2,7 +2,7 @@ import { sql } from 'kysely'
 import type { Migration } from 'kysely/migration'
 import type { Database, Db } from './database.ts'
 import { house } from './migrations/0001-house.ts'
-import { throttles } from './migrations/0002-throttles.ts'
+import { signInHolds } from './migrations/0002-sign-in-holds.ts'
 import { schemaDialects } from './migrations/dialect.ts'
 
 /** The oldest version of this program that may run on the schema it makes, as a number that grows with each release. */
@@ -11,7 +11,7 @@ const OLDEST_PROGRAM = 1
 
 function migrations(kind: Database['kind']): Record<string, Migration> {
   const dialect = schemaDialects[kind]
-  return { '0001-house': house(dialect), '0002-throttles': throttles(dialect) }
+  return { '0001-house': house(dialect), '0002-sign-in-holds': signInHolds(dialect) }
 }
 
 export type SchemaState =

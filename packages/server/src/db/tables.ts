@@ -49,6 +49,10 @@ type UsersTable = {
   sessions_ended_at: number
   created_at: number
   updated_at: number
+  /** When the person's data was deleted; the row stays, so that no id is used twice. */
+  deleted_at: number | null
+  /** Of the address that the deleted user had (keys/keyed-hash.ts), so that it is not taken up again by mistake. */
+  deleted_email_hash: string | null
 }
 
 type CompaniesTable = { id: string; name: string; active: Switch; created_at: number; updated_at: number }

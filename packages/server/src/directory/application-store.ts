@@ -29,6 +29,14 @@ export async function findApplication(db: Db, id: string): Promise<StoredApplica
   }
 }
 
+export async function setApplicationActive(db: Db, id: string, isActive: boolean, now: number): Promise<void> {
+  await db
+    .updateTable('applications')
+    .set({ active: isActive ? 1 : 0, updated_at: now })
+    .where('id', '=', id)
+    .execute()
+}
+
 export async function setSourceNetworks(db: Db, id: string, networks: readonly string[], now: number): Promise<void> {
   await db
     .updateTable('applications')

@@ -43,6 +43,52 @@ export async function setPasswordHash(db: Db, id: string, hash: string, now: num
     .execute()
 }
 
+/** Leaves the row with nothing of the person in it. */
+export async function eraseUser(db: Db, id: string, emailHash: string, now: number): Promise<void> {
+  await db
+    .updateTable('users')
+    .set({
+      // No address: nobody is found by it.
+      email: `deleted:${id}`,
+      first_name: '',
+      last_name: '',
+      pin: null,
+      password_hash: null,
+      password_foreign: 0,
+      active: 0,
+      operator: 0,
+      managed_by: null,
+      updated_at: now,
+      deleted_at: now,
+      deleted_email_hash: emailHash,
+    })
+    .where('id', '=', id)
+    .execute()
+}
+
+/** When a user with this address was deleted last. */
+export async function findDeletedEmail(db: Db, emailHash: string): Promise<number | undefined> {
+  const row = await db
+    .selectFrom('users')
+    .select('deleted_at')
+    .where('deleted_email_hash', '=', emailHash)
+    .orderBy('deleted_at', 'desc')
+    .executeTakeFirst()
+  return row?.deleted_at ?? undefined
+}
+
+/** Active operators besides this user. */
+export async function countOtherOperators(db: Db, id: string): Promise<number> {
+  const row = await db
+    .selectFrom('users')
+    .select((e) => e.fn.countAll<number>().as('count'))
+    .where('operator', '=', 1)
+    .where('active', '=', 1)
+    .where('id', '<>', id)
+    .executeTakeFirstOrThrow()
+  return row.count
+}
+
 export type ListedUser = {
   id: string
   email: string
@@ -70,6 +116,7 @@ export async function findListedUser(db: Db, email: string): Promise<ListedUser 
 function selectUsers(db: Db) {
   return db
     .selectFrom('users as u')
+    .where('u.deleted_at', 'is', null)
     .select(['u.id', 'u.email', 'u.first_name', 'u.last_name', 'u.active', 'u.operator'])
     .select((e) => [
       e('u.password_hash', 'is not', null).as('has_password'),
@@ -77,6 +124,7 @@ function selectUsers(db: Db) {
         .selectFrom('memberships as m')
         .select((m) => m.fn.countAll<number>().as('count'))
         .whereRef('m.user_id', '=', 'u.id')
+        .where('m.active', '=', 1)
         .as('companies'),
     ])
 }
@@ -98,6 +146,7 @@ export async function countUsers(db: Db): Promise<number> {
   const row = await db
     .selectFrom('users')
     .select((e) => e.fn.countAll<number>().as('count'))
+    .where('deleted_at', 'is', null)
     .executeTakeFirstOrThrow()
   return row.count
 }

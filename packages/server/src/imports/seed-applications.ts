@@ -1,4 +1,4 @@
-import { endApplicationSessions } from '../credentials/end-sessions.ts'
+import { endCredentials } from '../credentials/ending.ts'
 import { secretHash } from '../credentials/secrets.ts'
 import { isNetwork } from '../domain/address.ts'
 import { ROOT, treeFaults } from '../domain/tree.ts'
@@ -42,7 +42,7 @@ async function seedApplication(seeding: Seeding, path: string, entry: Applicatio
       .set({ ...changed, updated_at: now })
       .where('id', '=', entry.id)
       .execute()
-    if (changed.active === 0) await endApplicationSessions(tx, entry.id, now)
+    if (changed.active === 0) await endCredentials(tx, { applicationId: entry.id }, now)
     seeding.counts.applications.changed++
     return true
   }

@@ -1,6 +1,9 @@
 import { v7 as uuid } from 'uuid'
-import { endUserSessions } from '../credentials/end-sessions.ts'
+import { emailHash } from '../credentials/email-hash.ts'
+import { endCredentials } from '../credentials/ending.ts'
 import { noteScheme } from '../credentials/password-scheme-store.ts'
+import { findDeletedEmail } from '../directory/user-store.ts'
+import { writeMoment } from '../domain/day.ts'
 import { canonicalEmail } from '../domain/email.ts'
 import type { MembershipEntry, UserEntry } from './house-schema.ts'
 import { seedGrants } from './seed-grants.ts'
@@ -63,13 +66,23 @@ async function seedUser(
       .where('id', '=', stored.id)
       .execute()
     // Or switching the user on again would bring the old sign-ins back to life.
-    if (changed.active === 0) await endUserSessions(tx, stored.id, now)
+    if (changed.active === 0) await endCredentials(tx, { userId: stored.id }, now)
     seeding.counts.users.changed++
     return stored.id
   }
   const taken =
-    id === undefined ? undefined : await tx.selectFrom('users').select('email').where('id', '=', id).executeTakeFirst()
+    id === undefined
+      ? undefined
+      : await tx.selectFrom('users').select(['email', 'deleted_at']).where('id', '=', id).executeTakeFirst()
+  if (taken?.deleted_at)
+    return seeding.fault(`${path}/id`, 'this is the id of a user who was deleted: no id is used twice')
   if (taken) return seeding.fault(`${path}/id`, `this is the id of ${taken.email}`)
+  const deletedAt = seeding.takesUpDeleted ? undefined : await findDeletedEmail(tx, emailHash(seeding.keys, email))
+  if (deletedAt !== undefined)
+    return seeding.fault(
+      `${path}/email`,
+      `${email} belonged to a user who was deleted on ${writeMoment(deletedAt, seeding.zone)}: to give it to a new one, seed with --take-up-deleted`,
+    )
   const row = {
     id: id ?? uuid(),
     email,
@@ -130,6 +143,7 @@ async function seedMembership(seeding: Seeding, path: string, userId: string, en
         .where('user_id', '=', userId)
         .where('company_id', '=', company.id)
         .execute()
+      if (changed.active === 0) await endCredentials(tx, { userId, companyId: company.id }, now)
       seeding.counts.memberships.changed++
     }
   }

@@ -21,11 +21,20 @@ const SEED_LOCK = 7_313_002
  * Loads a house file, or more of one, in one transaction. Fields that are present overwrite, absent ones stay, nothing
  * is removed; a password applies only where the user is new. @throws AppError `invalid_input` with every fault; then nothing was stored
  */
-export async function seedHouse(ctx: Context, house: HouseFile): Promise<Counts> {
+export async function seedHouse(
+  ctx: Context,
+  house: HouseFile,
+  options: { takesUpDeleted?: boolean } = {},
+): Promise<Counts> {
   const { passwords, faults } = await hashPasswords(ctx, house.users ?? [])
   return ctx.db.transaction(async (tx) => {
     if (ctx.db.kind === 'postgres') await sql`select pg_advisory_xact_lock(${sql.lit(SEED_LOCK)})`.execute(tx)
-    const seeding = new Seeding(tx, ctx.now(), ctx.config.timeZone)
+    const seeding = new Seeding(tx, {
+      now: ctx.now(),
+      zone: ctx.config.timeZone,
+      keys: ctx.keys,
+      takesUpDeleted: options.takesUpDeleted ?? false,
+    })
     seeding.faults.push(...faults)
     await seedCompanies(seeding, house.companies ?? [])
     await seedApplications(seeding, house.applications ?? [])

@@ -3,6 +3,7 @@ import { readMoment } from '../domain/day.ts'
 import { END_OF_TIME, type Interval, START_OF_TIME } from '../domain/interval.ts'
 import { UUID } from '../domain/limits.ts'
 import type { Fault } from '../errors.ts'
+import type { KeyRing } from '../keys/ring.ts'
 
 export type Kind =
   | 'companies'
@@ -21,15 +22,20 @@ export class Seeding {
   readonly tx: Tx
   readonly now: number
   readonly zone: string
+  readonly keys: KeyRing
+  /** Whether an address of a deleted user is given to a new one. */
+  readonly takesUpDeleted: boolean
   readonly faults: Fault[] = []
   readonly counts: Counts
   readonly #companies = new Map<string, { id: string; name: string } | 'many' | undefined>()
   readonly #seen = new Map<string, string>()
 
-  constructor(tx: Tx, now: number, zone: string) {
+  constructor(tx: Tx, house: { now: number; zone: string; keys: KeyRing; takesUpDeleted: boolean }) {
     this.tx = tx
-    this.now = now
-    this.zone = zone
+    this.now = house.now
+    this.zone = house.zone
+    this.keys = house.keys
+    this.takesUpDeleted = house.takesUpDeleted
     const zero = () => ({ added: 0, changed: 0 })
     this.counts = {
       companies: zero(),

@@ -3,7 +3,7 @@ import { randomBytes } from 'node:crypto'
 import { after, before, describe, test } from 'node:test'
 import { NoValidToken } from 'cloudspot-license-api'
 import fc from 'fast-check'
-import { endApplicationSessions, endUserSessions } from '../../src/credentials/end-sessions.ts'
+import { endCredentials } from '../../src/credentials/ending.ts'
 import { isWellFormed, newSecret, secretHash } from '../../src/credentials/secrets.ts'
 import { type Call, call, signIn } from '../support/calls.ts'
 import { ACME, ANNA, issue, PASSWORD, SMALL_HOUSE, user } from '../support/house.ts'
@@ -301,7 +301,7 @@ for (const database of databases) {
       const [inCrm, inVault] = [await issue(server, ANNA, 'crm'), await issue(server, ANNA, 'vault')]
       const carlas = await issue(server, 'carla@globex.test', 'crm')
       const { id } = await db.read.selectFrom('users').select('id').where('email', '=', ANNA).executeTakeFirstOrThrow()
-      await db.transaction((tx) => endUserSessions(tx, id, now))
+      await db.transaction((tx) => endCredentials(tx, { userId: id }, now))
       assert.equal(await status(server, inCrm), 401)
       assert.equal(await status(server, inVault, VAULT), 401)
       assert.equal(await status(server, carlas), 200)
@@ -313,7 +313,7 @@ for (const database of databases) {
     test('ending all sessions of an application leaves those of another', async () => {
       const [inCrm, inVault] = [await issue(server, ANNA, 'crm'), await issue(server, ANNA, 'vault')]
       const carlas = await issue(server, 'carla@globex.test', 'crm')
-      await server.ctx.db.transaction((tx) => endApplicationSessions(tx, 'crm', server.clock.now()))
+      await server.ctx.db.transaction((tx) => endCredentials(tx, { applicationId: 'crm' }, server.clock.now()))
       assert.equal(await status(server, inCrm), 401)
       assert.equal(await status(server, carlas), 401)
       assert.equal(await status(server, inVault, VAULT), 200)
@@ -326,8 +326,8 @@ for (const database of databases) {
       const now = Date.parse('2030-01-01T00:00:00Z')
       const { id } = await db.read.selectFrom('users').select('id').where('email', '=', ANNA).executeTakeFirstOrThrow()
       const endings = [
-        () => db.transaction((tx) => endUserSessions(tx, id, now)),
-        () => db.transaction((tx) => endApplicationSessions(tx, 'crm', now)),
+        () => db.transaction((tx) => endCredentials(tx, { userId: id }, now)),
+        () => db.transaction((tx) => endCredentials(tx, { applicationId: 'crm' }, now)),
       ]
       for (const end of endings) {
         timed.clock.stopAt(now + 5 * SECOND)

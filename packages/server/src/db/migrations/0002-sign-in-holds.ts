@@ -2,8 +2,8 @@ import { type Kysely, sql } from 'kysely'
 import { schemeOf, writeScheme } from '../../domain/password-scheme.ts'
 import type { SchemaDialect } from './dialect.ts'
 
-/** Guessing made slow, where users sign in from, where applications call from, and how costly the house's foreign passwords are. */
-export function throttles({ time, count, text, clustered }: SchemaDialect) {
+/** Guessing made slow; where users sign in and applications call from; how costly foreign passwords are; who was deleted. */
+export function signInHolds({ time, count, text, clustered }: SchemaDialect) {
   return {
     // biome-ignore lint/suspicious/noExplicitAny: Kysely's migrations run on a schema that is not typed yet.
     async up(db: Kysely<any>): Promise<void> {
@@ -41,6 +41,18 @@ export function throttles({ time, count, text, clustered }: SchemaDialect) {
         .modifyEnd(clustered)
         .execute()
       await noteSchemes(db)
+
+      // A deleted user's row stays without anything of the person, so that no id is used twice.
+      await db.schema.alterTable('users').addColumn('deleted_at', time).execute()
+      await db.schema.alterTable('users').addColumn('deleted_email_hash', text).execute()
+      await db.schema
+        .createIndex('users_deleted_email')
+        .on('users')
+        .column('deleted_email_hash')
+        .where(sql.ref('deleted_email_hash'), 'is not', null)
+        .execute()
+      // For ending what a user's supporters began.
+      await db.schema.createIndex('impersonations_user').on('impersonations').column('user_id').execute()
 
       await db.schema.alterTable('applications').addColumn('source_networks', text).execute()
     },

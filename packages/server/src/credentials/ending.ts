@@ -1,0 +1,46 @@
+import type { Tx } from '../db/database.ts'
+import { expireOneTimeTokensOf, lastIssuedAt, revokeCompanyTokens } from './token-store.ts'
+
+/** Whose credentials end: all of a user, all in an application, or a user's for one company (and one application there). */
+export type Ending =
+  | { userId: string; companyId?: undefined }
+  | { userId: string; companyId: string; applicationId?: string }
+  | { applicationId: string; userId?: undefined }
+
+/**
+ * Ends every credential of that scope, of every kind, on every node from the return of the transaction on: signed-in
+ * sessions, impersonated ones, one-time tokens that wait to be used. The one function for all that ends something
+ * (tests/credentials/ending.test.ts). Where a membership or a seat goes, a user's own session lives on without it: the rule leaves the company out.
+ */
+export async function endCredentials(tx: Tx, of: Ending, now: number): Promise<void> {
+  if (of.userId === undefined) await endApplicationSessions(tx, of.applicationId, now)
+  else if (of.companyId === undefined) await endUserSessions(tx, of.userId, now)
+  else await endCompanySessions(tx, of, now)
+  await expireOneTimeTokensOf(tx, of)
+}
+
+/** Tokens issued at or before the noted moment are read as ended. It is never before the last token's, so that no clock that runs ahead elsewhere saves one. */
+async function endUserSessions(tx: Tx, userId: string, now: number): Promise<void> {
+  // The first write locks the row, which `issueToken` reads under a lock: no token slips in between.
+  await tx.updateTable('users').set({ sessions_ended_at: now }).where('id', '=', userId).execute()
+  const last = await lastIssuedAt(tx, { userId })
+  if (last > now) await tx.updateTable('users').set({ sessions_ended_at: last }).where('id', '=', userId).execute()
+}
+
+async function endApplicationSessions(tx: Tx, applicationId: string, now: number): Promise<void> {
+  await tx.updateTable('applications').set({ sessions_ended_at: now }).where('id', '=', applicationId).execute()
+  const last = await lastIssuedAt(tx, { applicationId })
+  if (last > now) {
+    await tx.updateTable('applications').set({ sessions_ended_at: last }).where('id', '=', applicationId).execute()
+  }
+}
+
+async function endCompanySessions(
+  tx: Tx,
+  of: { userId: string; companyId: string; applicationId?: string },
+  now: number,
+): Promise<void> {
+  // Against an exchange of a one-time token at this moment, as above.
+  await tx.updateTable('users').set({ updated_at: now }).where('id', '=', of.userId).execute()
+  await revokeCompanyTokens(tx, of, now)
+}
