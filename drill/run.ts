@@ -1,5 +1,6 @@
 // npm run drill [-- --quick] [-- --kills N] [-- NAME …]: what takes long or has a time in it. NAME: a promise (D1) or part of a file's name.
 import { parseArgs } from 'node:util'
+import { drill as guessing } from './guessing.ts'
 import { drill as kills } from './kills.ts'
 import { drill as oneServer } from './one-server.ts'
 import { drill as passwords } from './passwords.ts'
@@ -17,6 +18,7 @@ const DRILLS: Record<string, Drill> = {
   kills: kills,
   'postgres-down': postgresDown,
   passwords: passwords,
+  guessing: guessing,
 }
 const DATABASES: Record<DatabaseKind, string> = { sqlite: 'SQLite', postgres: 'PostgreSQL' }
 

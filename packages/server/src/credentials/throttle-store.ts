@@ -3,38 +3,31 @@ import type { Db } from '../db/database.ts'
 import type { Tables } from '../db/tables.ts'
 import { FORGOTTEN_AFTER_MS, type Throttle } from '../domain/throttle.ts'
 
-export type ThrottleRow = Insertable<Tables['throttles']>
-
-export async function findThrottles(db: Db, keys: readonly string[]): Promise<Map<string, Throttle>> {
-  const rows = await db
-    .selectFrom('throttles')
-    .select(['key', 'tries', 'last_at', 'next_at'])
-    .where('key', 'in', keys)
-    .execute()
+export async function findThrottles(
+  db: Db,
+  keys: readonly string[],
+  options: { locks?: boolean } = {},
+): Promise<Map<string, Throttle>> {
+  const query = db.selectFrom('throttles').select(['key', 'tries', 'last_at', 'next_at']).where('key', 'in', keys)
+  const rows = await (options.locks ? query.forUpdate() : query).execute()
   return new Map(rows.map((row) => [row.key, { tries: row.tries, lastAt: row.last_at, nextAt: row.next_at }]))
 }
 
-/** False when there is one by now. */
-export async function insertThrottle(db: Db, row: ThrottleRow): Promise<boolean> {
-  const inserted = await db
+/** Unless there is one. */
+export async function insertThrottle(db: Db, row: Insertable<Tables['throttles']>): Promise<void> {
+  await db
     .insertInto('throttles')
     .values(row)
     .onConflict((c) => c.column('key').doNothing())
-    .executeTakeFirst()
-  return inserted.numInsertedOrUpdatedRows === 1n
+    .execute()
 }
 
-/** False when another node has moved it since it was read. */
-export async function moveThrottle(db: Db, key: string, from: Throttle, to: Throttle): Promise<boolean> {
-  const moved = await db
+export async function setThrottle(db: Db, key: string, to: Throttle): Promise<void> {
+  await db
     .updateTable('throttles')
     .set({ tries: to.tries, last_at: to.lastAt, next_at: to.nextAt })
     .where('key', '=', key)
-    .where('tries', '=', from.tries)
-    .where('last_at', '=', from.lastAt)
-    .where('next_at', '=', from.nextAt)
-    .executeTakeFirst()
-  return moved.numUpdatedRows === 1n
+    .execute()
 }
 
 export async function deleteThrottle(db: Db, key: string): Promise<boolean> {

@@ -2,7 +2,16 @@ import type { Context } from '../context.ts'
 import type { Tx } from '../db/database.ts'
 import { findAccount } from '../directory/user-store.ts'
 import { canonicalEmail } from '../domain/email.ts'
-import { ACCOUNT_FREE, ADDRESS_FREE, waitOf, withoutTry, withTry } from '../domain/throttle.ts'
+import {
+  ACCOUNT_LIMIT,
+  ADDRESS_LIMIT,
+  isCountedFirst,
+  type Limit,
+  type Throttle,
+  waitOf,
+  withoutTry,
+  withTry,
+} from '../domain/throttle.ts'
 import { AppError } from '../errors.ts'
 import { keyedHash } from '../keys/keyed-hash.ts'
 import { findKnownAddress, noteAddress, trimAddresses } from './known-address-store.ts'
@@ -12,7 +21,7 @@ import {
   deleteThrottlesOfUser,
   findThrottles,
   insertThrottle,
-  moveThrottle,
+  setThrottle,
 } from './throttle-store.ts'
 
 const DAY = 86_400_000
@@ -20,19 +29,19 @@ const DAY = 86_400_000
 const KNOWN_ADDRESSES = 20
 /** Names without an account share so many counts: more than can be hashed in the time that they are kept. */
 const NAME_BITS = 20
-const MAX_MOVES = 10
 
 /** Who tries: the name as typed, the account that it is, and the end user's address where a proved application named it. */
 export type Claimant = { username: string; userId: string | undefined; address: string | undefined }
 
 /** One count that a try is on. */
-type Count = { key: string; userId: string | null; address: string | null; free: number }
+type Count = { key: string; userId: string | null; address: string | null; limit: Limit }
 
 /** A try that may go on to the hashing. */
 export type Try = {
-  counts: readonly Count[]
-  /** Wrong passwords came before: this one is counted already, so that no crowd of tries slips in at once. */
-  isCounted: boolean
+  /** It is on these counts already. */
+  counted: readonly Count[]
+  /** On these it comes when it was wrong. */
+  uncounted: readonly Count[]
 }
 
 /**
@@ -45,50 +54,48 @@ export async function countsOf(ctx: Context, claimant: Claimant): Promise<[Count
   // Asked for names without an account too: the time tells nothing.
   const knownAt = await findKnownAddress(ctx.db.read, userId ?? '', address)
   if (userId !== null && knownAt !== undefined)
-    return [{ key: `user ${userId} ${address}`, userId, address, free: ACCOUNT_FREE }]
-  return [nameCount(ctx, claimant), { key: `address ${address}`, userId: null, address, free: ADDRESS_FREE }]
+    return [{ key: `user ${userId} ${address}`, userId, address, limit: ACCOUNT_LIMIT }]
+  return [nameCount(ctx, claimant), { key: `address ${address}`, userId: null, address, limit: ADDRESS_LIMIT }]
 }
 
 function nameCount(ctx: Context, { username, userId }: Claimant): Count {
-  if (userId !== undefined) return { key: `user ${userId}`, userId, address: null, free: ACCOUNT_FREE }
+  if (userId !== undefined) return { key: `user ${userId}`, userId, address: null, limit: ACCOUNT_LIMIT }
   const name = canonicalEmail(username) ?? username.trim().toLowerCase()
   // Keyed and cut: people type their password there, and nobody can find a name that shares another's count.
   const hash = Buffer.from(keyedHash(ctx.keys, 'names without an account', name), 'base64url')
   const bucket = hash.readUInt32BE() >>> (32 - NAME_BITS)
-  return { key: `name ${bucket}`, userId: null, address: null, free: ACCOUNT_FREE }
+  return { key: `name ${bucket}`, userId: null, address: null, limit: ACCOUNT_LIMIT }
 }
 
 /** @throws AppError `too_many_attempts` while one of the counts waits */
-export async function requireNoWait(ctx: Context, counts: readonly Count[]): Promise<{ hasTries: boolean }> {
+export async function requireNoWait(ctx: Context, counts: readonly Count[]): Promise<Map<string, Throttle>> {
   const keys = counts.map(({ key }) => key)
   const found = await findThrottles(ctx.db.read, keys)
   const wait = Math.max(0, ...[...found.values()].map((throttle) => waitOf(throttle, ctx.now())))
   if (wait > 0) throw tooManyAttempts(wait)
-  return { hasTries: found.size > 0 }
+  return found
 }
 
-/**
- * Before the hashing. A first try is counted afterwards, when it was wrong, so that a right one costs no write.
- * @throws AppError `too_many_attempts`
- */
+/** Before the hashing. @throws AppError `too_many_attempts` */
 export async function takeTry(ctx: Context, counts: readonly Count[]): Promise<Try> {
-  const { hasTries } = await requireNoWait(ctx, counts)
+  const found = await requireNoWait(ctx, counts)
+  const now = ctx.now()
+  const counted = counts.filter(({ key, limit }) => isCountedFirst(found.get(key), limit, now))
   // All or none: a refusal by one count takes the other one back.
-  if (hasTries) await ctx.db.transaction((tx) => addTry(tx, counts, ctx.now(), 'when_free'))
-  return { counts, isCounted: hasTries }
+  if (counted.length > 0) await ctx.db.transaction((tx) => addTry(ctx, tx, counted, 'when_free'))
+  return { counted, uncounted: counts.filter((count) => !counted.includes(count)) }
 }
 
 /** After a wrong password. */
-export async function keepTry(ctx: Context, { counts, isCounted }: Try): Promise<void> {
-  if (!isCounted) await ctx.db.transaction((tx) => addTry(tx, counts, ctx.now(), 'always'))
+export async function keepTry(ctx: Context, { uncounted }: Try): Promise<void> {
+  if (uncounted.length > 0) await ctx.db.transaction((tx) => addTry(ctx, tx, uncounted, 'always'))
 }
 
 /** After the right one, in the transaction that gives the token: the account starts anew. */
-export async function forgiveTry(tx: Tx, { counts, isCounted }: Try): Promise<void> {
-  if (!isCounted) return
-  for (const { key } of counts) {
+export async function forgiveTry(ctx: Context, tx: Tx, { counted }: Try): Promise<void> {
+  for (const { key } of counted) {
     if (key.startsWith('user ')) await deleteThrottle(tx, key)
-    else await takeBack(tx, key)
+    else await takeBack(ctx, tx, key)
   }
 }
 
@@ -118,30 +125,33 @@ export async function liftAddress(ctx: Context, address: string): Promise<number
   return ctx.db.transaction((tx) => deleteThrottlesOfAddress(tx, address))
 }
 
-async function takeBack(tx: Tx, key: string): Promise<void> {
-  const found = (await findThrottles(tx, [key])).get(key)
-  // Where another node has counted in between its count stands.
-  if (found) await moveThrottle(tx, key, found, withoutTry(found))
+async function takeBack(ctx: Context, tx: Tx, key: string): Promise<void> {
+  const found = await lockThrottle(ctx, tx, key)
+  if (found) await setThrottle(tx, key, withoutTry(found))
 }
 
-async function addTry(tx: Tx, counts: readonly Count[], now: number, when: 'when_free' | 'always'): Promise<void> {
+async function addTry(ctx: Context, tx: Tx, counts: readonly Count[], when: 'when_free' | 'always'): Promise<void> {
   for (const count of counts) {
-    for (let moves = 1; !(await addOne(tx, count, now, when)); moves++) {
-      if (moves === MAX_MOVES) throw tooManyAttempts(1_000)
-    }
+    const now = ctx.now()
+    const before = await lockOrMake(ctx, tx, count, now)
+    const wait = waitOf(before, now)
+    if (when === 'when_free' && wait > 0) throw tooManyAttempts(wait)
+    await setThrottle(tx, count.key, withTry(before, count.limit, now))
   }
 }
 
-/** False when another node came in between: its try counts too, so look again. */
-async function addOne(tx: Tx, count: Count, now: number, when: 'when_free' | 'always'): Promise<boolean> {
-  const { key, free } = count
-  const before = (await findThrottles(tx, [key])).get(key)
-  const wait = waitOf(before, now)
-  if (when === 'when_free' && wait > 0) throw tooManyAttempts(wait)
-  const after = withTry(before, free, now)
-  if (before) return moveThrottle(tx, key, before, after)
-  const { tries, lastAt: last_at, nextAt: next_at } = after
-  return insertThrottle(tx, { key, user_id: count.userId, address: count.address, tries, last_at, next_at })
+async function lockOrMake(ctx: Context, tx: Tx, count: Count, now: number): Promise<Throttle | undefined> {
+  const { key, userId: user_id, address } = count
+  const found = await lockThrottle(ctx, tx, key)
+  if (found) return found
+  await insertThrottle(tx, { key, user_id, address, tries: 0, last_at: now, next_at: now })
+  // Whoever made it: the lock is ours now.
+  return lockThrottle(ctx, tx, key)
+}
+
+/** Held until the end of the transaction: another node waits for what became of this try. */
+async function lockThrottle(ctx: Context, tx: Tx, key: string): Promise<Throttle | undefined> {
+  return (await findThrottles(tx, [key], { locks: ctx.db.kind === 'postgres' })).get(key)
 }
 
 function tooManyAttempts(wait: number): AppError {

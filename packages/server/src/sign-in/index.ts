@@ -52,7 +52,7 @@ async function signInOnce(
   const verified = await checkPassword(ctx, entry, account, password)
   const { facts, answer } = await checkRights(ctx, entry.attempt, account, applicationId)
   const issued = await ctx.db.transaction(async (tx) => {
-    await forgiveTry(tx, entry.attempt)
+    await forgiveTry(ctx, tx, entry.attempt)
     await rememberAddress(tx, claimant, ctx.now())
     return issueToken(ctx, tx, { userId: verified.userId, applicationId, verified })
   })
@@ -64,7 +64,7 @@ async function checkRights(ctx: Context, attempt: Try, account: Account | undefi
     return await checkAccess(ctx, checkAccount(account).id, applicationId)
   } catch (error) {
     // The password was right: that is no try to be counted.
-    if (attempt.isCounted) await ctx.db.transaction((tx) => forgiveTry(tx, attempt))
+    if (attempt.counted.length > 0) await ctx.db.transaction((tx) => forgiveTry(ctx, tx, attempt))
     throw error
   }
 }

@@ -2,9 +2,11 @@ import assert from 'node:assert/strict'
 import { describe, test } from 'node:test'
 import { canonicalAddress, isInNetworks, isNetwork } from '../../src/domain/address.ts'
 import {
-  ACCOUNT_FREE,
-  ADDRESS_FREE,
+  ACCOUNT_LIMIT,
+  ADDRESS_LIMIT,
   FORGOTTEN_AFTER_MS,
+  isCountedFirst,
+  type Limit,
   type Throttle,
   waitOf,
   withoutTry,
@@ -15,12 +17,12 @@ const SECOND = 1_000
 const DAY = 86_400 * SECOND
 
 /** Tries whenever it may, looking so often; returns the moments of the tries. */
-function guess(options: { every: number; for: number; free: number }): number[] {
+function guess(options: { every: number; for: number; limit: Limit }): number[] {
   const tries: number[] = []
   let throttle: Throttle | undefined
   for (let now = 0; now < options.for; now += options.every) {
     if (waitOf(throttle, now) > 0) continue
-    throttle = withTry(throttle, options.free, now)
+    throttle = withTry(throttle, options.limit, now)
     tries.push(now)
   }
   return tries
@@ -32,7 +34,7 @@ describe('waits after wrong passwords', () => {
     let now = 0
     const waits: number[] = []
     for (let tries = 0; tries < 12; tries++) {
-      throttle = withTry(throttle, ACCOUNT_FREE, now)
+      throttle = withTry(throttle, ACCOUNT_LIMIT, now)
       waits.push(waitOf(throttle, now) / SECOND)
       now = throttle.nextAt
       assert.equal(waitOf(throttle, now), 0)
@@ -41,7 +43,7 @@ describe('waits after wrong passwords', () => {
   })
 
   test('A4: with one try a second there are at most 1,500 a day, and ten in any minute', () => {
-    const tries = guess({ every: SECOND, for: DAY, free: ACCOUNT_FREE })
+    const tries = guess({ every: SECOND, for: DAY, limit: ACCOUNT_LIMIT })
     assert.ok(tries.length > 1_000 && tries.length <= 1_500, `${tries.length} tries`)
     assert.ok(mostInAMinute(tries) <= 10, `${mostInAMinute(tries)} in a minute`)
   })
@@ -53,26 +55,39 @@ describe('waits after wrong passwords', () => {
       // Nine in the first minute, then nothing until all is forgotten.
       for (let at = 0; at < 9; at++) {
         now += waitOf(throttle, now)
-        throttle = withTry(throttle, ACCOUNT_FREE, now)
+        throttle = withTry(throttle, ACCOUNT_LIMIT, now)
         tries.push(now)
       }
       now += FORGOTTEN_AFTER_MS
-      assert.deepEqual(withTry(throttle, ACCOUNT_FREE, now).tries, 1)
+      assert.deepEqual(withTry(throttle, ACCOUNT_LIMIT, now).tries, 1)
     }
     assert.ok(tries.length <= 1_500, `${tries.length} tries`)
     assert.ok(mostInAMinute(tries) <= 10)
   })
 
   test('an address has more free ones: many people stand behind it', () => {
-    const tries = guess({ every: SECOND, for: 3_600 * SECOND, free: ADDRESS_FREE })
-    assert.equal(tries[ADDRESS_FREE - 1], (ADDRESS_FREE - 1) * SECOND)
-    assert.ok(tries.length < ADDRESS_FREE + 65, `${tries.length} tries`)
+    const tries = guess({ every: SECOND, for: 3_600 * SECOND, limit: ADDRESS_LIMIT })
+    assert.equal(tries[ADDRESS_LIMIT.free - 1], (ADDRESS_LIMIT.free - 1) * SECOND)
+    assert.ok(tries.length < ADDRESS_LIMIT.free + 65, `${tries.length} tries`)
   })
 
   test('a wait that a clock far ahead has noted holds nobody up', () => {
-    const ahead = withTry({ tries: 9, lastAt: DAY, nextAt: DAY }, ACCOUNT_FREE, DAY)
+    const ahead = withTry({ tries: 9, lastAt: DAY, nextAt: DAY }, ACCOUNT_LIMIT, DAY)
     assert.equal(waitOf(ahead, DAY), 60_000)
     assert.equal(waitOf(ahead, 0), 0)
+  })
+
+  test('a try is counted before it is hashed where one was wrong before; from an address, where it may have to wait', () => {
+    const tried = (tries: number): Throttle => ({ tries, lastAt: 0, nextAt: 0 })
+    assert.deepEqual(
+      [undefined, tried(0), tried(1)].map((each) => isCountedFirst(each, ACCOUNT_LIMIT, 0)),
+      [false, false, true],
+    )
+    assert.deepEqual(
+      [undefined, tried(99), tried(100)].map((each) => isCountedFirst(each, ADDRESS_LIMIT, 0)),
+      [false, false, true],
+    )
+    assert.equal(isCountedFirst(tried(7), ACCOUNT_LIMIT, FORGOTTEN_AFTER_MS), false)
   })
 
   test('a try taken back leaves the wait as it was', () => {

@@ -31,7 +31,10 @@ for (const database of databases) {
     before(async () => {
       server = await startServer(database, { house: SMALL_HOUSE })
     })
-    beforeEach(() => server.lift())
+    beforeEach(async () => {
+      server.clock.stopAt(Date.now())
+      await server.lift()
+    })
     after(() => server[Symbol.asyncDispose]())
 
     test('five are free, the sixth waits, and a limit says that it is one', async () => {
@@ -161,6 +164,7 @@ for (const database of databases) {
       server = await startServer(database, { house: SMALL_HOUSE })
     })
     beforeEach(async () => {
+      server.clock.stopAt(Date.now())
       await server.lift()
       await server.ctx.db.transaction((tx) => tx.deleteFrom('known_addresses').execute())
     })
@@ -239,6 +243,19 @@ for (const database of databases) {
         ['address', 3],
         ['name', 3],
       ])
+    })
+
+    test('A5: a rush from one address, some of whom mistype, is let in', async () => {
+      const emails = Array.from({ length: 60 }, (_, at) => `rush${at}@acme.test`)
+      const grants = [{ application: 'vault' }]
+      await server.seed({ users: emails.map((email) => user(email, { companies: [{ company: 'ACME', grants }] })) })
+      const there = from('203.0.113.20')
+      const come = async (email: string, at: number) => {
+        if (at % 4 === 0) assert.equal((await signIn(server, email, 'mistyped', there)).status, 401)
+        return signIn(server, email, PASSWORD, there)
+      }
+      const replies = await Promise.all(emails.map(come))
+      assert.deepEqual(new Set(statuses(replies)), new Set([200]))
     })
 
     test('the last twenty addresses of a user are known', async () => {
