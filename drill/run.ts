@@ -1,10 +1,12 @@
 // npm run drill [-- --quick] [-- --kills N] [-- NAME …]: what takes long or has a time in it. NAME: a promise (D1) or part of a file's name.
 import { parseArgs } from 'node:util'
+import { drill as crowd } from './crowd.ts'
 import { drill as guessing } from './guessing.ts'
 import { drill as kills } from './kills.ts'
 import { drill as oneServer } from './one-server.ts'
 import { drill as passwords } from './passwords.ts'
 import { drill as postgresDown } from './postgres-down.ts'
+import { drill as refusalTimes } from './refusal-times.ts'
 import { drill as revocation } from './revocation.ts'
 import { drill as settings } from './settings.ts'
 import type { DatabaseKind, Drill, Measured } from './support/drill.ts'
@@ -19,6 +21,8 @@ const DRILLS: Record<string, Drill> = {
   'postgres-down': postgresDown,
   passwords: passwords,
   guessing: guessing,
+  'refusal-times': refusalTimes,
+  crowd: crowd,
 }
 const DATABASES: Record<DatabaseKind, string> = { sqlite: 'SQLite', postgres: 'PostgreSQL' }
 

@@ -63,11 +63,19 @@ export class Hasher {
     return await place.run(act)
   }
 
+  /** Before anything is asked of the database for one who would get no place. @throws AppError `busy` */
+  requireRoom(name: string): void {
+    if (this.#isFull() && !this.#laneToShorten(this.#lanes.get(name))) throw busy()
+  }
+
   /** @throws AppError `busy` when all places are taken */
   enter(name: string): Place {
     const lane = this.#lanes.get(name) ?? { held: 0, waiting: [] }
-    if (this.#running + this.#held >= this.#options.concurrency + this.#options.queue && !this.#makeRoom(lane))
-      throw busy()
+    if (this.#isFull()) {
+      const longest = this.#laneToShorten(lane)
+      if (!longest) throw busy()
+      longest.waiting.pop()?.giveUp(busy())
+    }
     this.#lanes.set(name, lane)
     lane.held++
     this.#held++
@@ -125,14 +133,17 @@ export class Hasher {
     this.#running--
   }
 
-  #makeRoom(lane: Lane): boolean {
+  #isFull(): boolean {
+    return this.#running + this.#held >= this.#options.concurrency + this.#options.queue
+  }
+
+  /** The longest lane, where it is longer than this one would be with one more. */
+  #laneToShorten(lane: Lane | undefined): Lane | undefined {
     let longest: Lane | undefined
     for (const each of this.#lanes.values()) {
       if (each.waiting.length > (longest?.waiting.length ?? 0)) longest = each
     }
-    if (!longest || longest === lane || longest.waiting.length <= lane.held + 1) return false
-    longest.waiting.pop()?.giveUp(busy())
-    return true
+    return longest && longest !== lane && longest.waiting.length > (lane?.held ?? 0) + 1 ? longest : undefined
   }
 }
 

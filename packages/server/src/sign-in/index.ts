@@ -28,6 +28,7 @@ export async function signIn(ctx: Context, claim: SignInClaim, body: unknown): P
   const application = await requireApplication(ctx, claim)
   const { username, password } = checkInput(body)
   const address = checkAddress(application, claim.userAddress)
+  ctx.hasher.requireRoom(application.id)
   for (let tries = 1; ; tries++) {
     try {
       return await signInOnce(ctx, application.id, { username, password, address })

@@ -28,6 +28,47 @@ describe('the gate before the hashing', () => {
     assert.deepEqual(done, [0, 1, 2, 3, 4, 5, 6, 7])
   })
 
+  test('lanes take turns: a flood of one application does not starve another', async () => {
+    const hasher = new Hasher({ concurrency: 1, queue: 10 })
+    const done: string[] = []
+    const come = async (lane: string, name: string) => {
+      using place = hasher.enter(lane)
+      await place.run(async () => void done.push(name))
+    }
+    const flood = Array.from({ length: 6 }, (_, at) => come('flood', `f${at}`))
+    const others = [come('a', 'a0'), come('b', 'b0'), come('a', 'a1')]
+    await Promise.all([...flood, ...others])
+    assert.deepEqual(done, ['f0', 'f1', 'a0', 'b0', 'f2', 'a1', 'f3', 'f4', 'f5'])
+  })
+
+  test('when all places are taken the longest lane gives one up for a shorter one, its newest', async () => {
+    const hasher = new Hasher({ concurrency: 1, queue: 4 })
+    const come = async (lane: string) => {
+      using place = hasher.enter(lane)
+      return await place.run(async () => 'hashed')
+    }
+    const told = (coming: Promise<string>) => coming.catch((error: unknown) => (error as AppError).code)
+    const flood = Array.from({ length: 8 }, () => told(come('flood')))
+    assert.deepEqual([hasher.running, hasher.waiting], [1, 4])
+    assert.throws(() => hasher.requireRoom('flood'), { code: 'busy' })
+    hasher.requireRoom('other')
+    const others = Array.from({ length: 4 }, () => told(come('other')))
+    assert.deepEqual([hasher.running, hasher.waiting], [1, 4])
+    assert.deepEqual(await Promise.all(flood), ['hashed', 'hashed', 'hashed', 'busy', 'busy', 'busy', 'busy', 'busy'])
+    assert.deepEqual(await Promise.all(others), ['hashed', 'hashed', 'busy', 'busy'])
+    assert.deepEqual([hasher.running, hasher.waiting], [0, 0])
+  })
+
+  test('a place that is not used is free again', async () => {
+    const hasher = new Hasher({ concurrency: 1, queue: 0 })
+    {
+      using _place = hasher.enter('a')
+      assert.throws(() => hasher.enter('b'), { code: 'busy' })
+    }
+    assert.equal(hasher.waiting, 0)
+    assert.match(await hasher.hash('x'), /^\$argon2id\$/)
+  })
+
   test('what fails inside makes room all the same', async () => {
     const hasher = new Hasher({ concurrency: 1, queue: 0 })
     const broken = { hash: 'no hash at all', isForeign: false }
