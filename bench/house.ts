@@ -22,24 +22,36 @@ const BATCH = 1_000
 
 export type House = { emails: string[]; tokens: string[] }
 
+export type Size = {
+  users: number
+  /** Of each user; the first company has what does not divide by three. */
+  grants: number
+  tokens: number
+}
+
 /**
- * A house straight into the tables: each user is a member of three of 300 companies and has ten grants in each, eight
+ * A house straight into the tables: each user is a member of three of 300 companies and has, by default, ten grants in each, eight
  * direct and two through roles. All have one password; the tokens have not been used for an hour.
  */
-export async function fillHouse(address: DatabaseAddress, users: number): Promise<House> {
+export async function fillHouse(
+  address: DatabaseAddress,
+  users: number,
+  size: Partial<Omit<Size, 'users'>> = {},
+): Promise<House> {
+  const { grants = COMPANIES_OF_USER * PERMISSIONS_OF_SEAT, tokens: wanted = users * TOKENS_OF_USER } = size
   const db = openDatabase(address, { poolSize: 2, onIdleError: () => undefined, isPatient: true })
   try {
     await migrate(db)
     const now = Date.now()
     const password = await hashPassword(PASSWORD)
     const emails = Array.from({ length: users }, (_, n) => `user${n}@bench.test`)
-    const tokens = Array.from({ length: users * TOKENS_OF_USER }, () => newSecret('clt_'))
+    const tokens = Array.from({ length: wanted }, () => newSecret('clt_'))
     await db.transaction(async (tx) => {
       const items = await insertApplication(tx, now)
       await insertCompanies(tx, now)
       await insertUsers(tx, emails, password, now)
-      await insertRights(tx, users, items, now)
-      await insertTokens(tx, tokens, now)
+      await insertRights(tx, { users, grants }, items, now)
+      await insertTokens(tx, tokens, users, now)
     })
     await settle(db)
     return { emails, tokens }
@@ -49,7 +61,7 @@ export async function fillHouse(address: DatabaseAddress, users: number): Promis
 }
 
 /** What a seat's holder is granted where the module is theirs. */
-type Item = { module: string; permission: number | null; role: number | null }
+type Item = { module: string; nth: number; permission: number | null; role: number | null }
 
 async function insertApplication(tx: Tx, now: number): Promise<Item[]> {
   await tx
@@ -77,10 +89,10 @@ async function insertApplication(tx: Tx, now: number): Promise<Item[]> {
     const permissions = [list]
     for (const action of ACTIONS.slice(1)) permissions.push(await insertPermission(tx, `${module}_${action}`, list))
     const direct = permissions.slice(0, -2)
-    items.push(...direct.map((permission) => ({ module, permission, role: null })))
-    for (const last of permissions.slice(-2)) {
+    items.push(...direct.map((permission, nth) => ({ module, nth, permission, role: null })))
+    for (const [at, last] of permissions.slice(-2).entries()) {
       const role = await insertRole(tx, `${module}_${last}`, [list, last])
-      items.push({ module, permission: null, role })
+      items.push({ module, nth: direct.length + at, permission: null, role })
     }
   }
   return items
@@ -131,7 +143,7 @@ async function insertCompanies(tx: Tx, now: number): Promise<void> {
 }
 
 async function insertUsers(tx: Tx, emails: readonly string[], password: string, now: number): Promise<void> {
-  const rows = emails.map((email, n) => ({
+  const rows = emails.values().map((email, n) => ({
     id: userId(n),
     email,
     first_name: 'Anna',
@@ -150,20 +162,22 @@ async function insertUsers(tx: Tx, emails: readonly string[], password: string, 
 }
 
 /** Memberships, seats and grants, made of two lists by the database itself: there are over a million. */
-async function insertRights(tx: Tx, users: number, items: readonly Item[], now: number): Promise<void> {
+async function insertRights(
+  tx: Tx,
+  { users, grants }: Pick<Size, 'users' | 'grants'>,
+  items: readonly Item[],
+  now: number,
+): Promise<void> {
   await sql`create temporary table bench_members (user_id text, company_id text, nth integer, module text)`.execute(tx)
-  await sql`create temporary table bench_items (module text, permission_id integer, role_id integer)`.execute(tx)
-  await sql`insert into bench_items values ${sql.join(items.map(({ module, permission, role }) => row(module, permission, role)))}`.execute(
+  await sql`create temporary table bench_items (module text, nth integer, permission_id integer, role_id integer)`.execute(
     tx,
   )
-  const members: RawBuilder<unknown>[] = []
-  for (let user = 0; user < users; user++) {
-    for (let nth = 0; nth < COMPANIES_OF_USER; nth++) {
-      const company = (user * 7 + nth * (97 + (user % 5))) % COMPANIES
-      members.push(row(userId(user), companyId(company), nth, MODULES[(user + nth) % MODULES.length] ?? ''))
-    }
-  }
-  for (const batch of batches(members)) await sql`insert into bench_members values ${sql.join(batch)}`.execute(tx)
+  await sql`insert into bench_items values ${sql.join(items.map(({ module, nth, permission, role }) => row(module, nth, permission, role)))}`.execute(
+    tx,
+  )
+  for (const batch of batches(membersOf(users)))
+    await sql`insert into bench_members values ${sql.join(batch)}`.execute(tx)
+  const each = Math.floor(grants / COMPANIES_OF_USER)
   const always = sql.raw(`${START_OF_TIME}, ${END_OF_TIME}`)
   const application = sql.lit(APPLICATION)
   const at = sql.lit(now)
@@ -179,14 +193,16 @@ async function insertRights(tx: Tx, users: number, items: readonly Item[], now: 
       reason, granted_by, granted_at, revoked_at)
     select '01990000-0000-7000-8000-' || (100000000000 + row_number() over ()), m.company_id, ${application}, m.user_id,
       i.permission_id, i.role_id, ${always}, '', 'bench', ${at}, 0
-    from bench_members m join bench_items i on i.module = m.module`.execute(tx)
+    from bench_members m join bench_items i on i.module = m.module
+      and i.nth < case when m.nth = 0 then ${sql.lit(grants - 2 * each)} else ${sql.lit(each)} end`.execute(tx)
 }
 
-async function insertTokens(tx: Tx, tokens: readonly string[], now: number): Promise<void> {
-  const rows = tokens.map((token, n) => ({
+async function insertTokens(tx: Tx, tokens: readonly string[], users: number, now: number): Promise<void> {
+  const rows = tokens.values().map((token, n) => ({
     id: `01990000-0000-7000-9000-${String(n).padStart(12, '0')}`,
     hash: secretHash(token),
-    user_id: userId(Math.floor(n / TOKENS_OF_USER)),
+    // One after the other, and all over the house.
+    user_id: userId(Math.floor((n * users) / tokens.length)),
     application_id: APPLICATION,
     issued_at: now - DAY,
     expires_at: now + 29 * DAY,
@@ -221,6 +237,23 @@ function companyId(n: number): string {
   return `01990000-0000-7000-a000-${String(n).padStart(12, '0')}`
 }
 
-function* batches<T>(rows: readonly T[]): Iterable<T[]> {
-  for (let from = 0; from < rows.length; from += BATCH) yield rows.slice(from, from + BATCH)
+/** A million rows are never in memory at once. */
+function* batches<T>(rows: Iterable<T>): Iterable<T[]> {
+  let batch: T[] = []
+  for (const row of rows) {
+    batch.push(row)
+    if (batch.length < BATCH) continue
+    yield batch
+    batch = []
+  }
+  if (batch.length > 0) yield batch
+}
+
+function* membersOf(users: number): Iterable<RawBuilder<unknown>> {
+  for (let user = 0; user < users; user++) {
+    for (let nth = 0; nth < COMPANIES_OF_USER; nth++) {
+      const company = (user * 7 + nth * (97 + (user % 5))) % COMPANIES
+      yield row(userId(user), companyId(company), nth, MODULES[(user + nth) % MODULES.length] ?? '')
+    }
+  }
 }

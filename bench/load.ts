@@ -3,8 +3,11 @@ import { connect, type Socket } from 'node:net'
 import { text } from 'node:stream/consumers'
 
 export type Plan = {
-  port: number
+  /** Connections go to them in turn. */
+  ports: number[]
+  /** Until this is over, or so many answers have come. */
   seconds: number
+  answers?: number
   connections: number
   /** Asked in random order. */
   requests: string[]
@@ -13,12 +16,18 @@ export type Plan = {
   /** The keys of a right answer's body, and of what its `permissions` list. */
   keys: string[]
   itemKeys: string[]
-  /** Items of `permissions`, and permissions in each. */
+  /** Items of `permissions`, and permissions in each; undefined where they differ. */
   items: number
-  permissions: number
+  permissions?: number
 }
 
-export type Measured = { rate: number; p50: number; p99: number; sample: { headers: string; body: string } }
+export type Measured = {
+  rate: number
+  answers: number
+  p50: number
+  p99: number
+  sample: { headers: string; body: string }
+}
 
 const HEAD_END = Buffer.from('\r\n\r\n')
 /** Every answer's status and size are looked at, and of one in so many every key. */
@@ -35,14 +44,15 @@ const elapsed = performance.now() - start
 took.sort((a, b) => a - b)
 const measured: Measured = {
   rate: (took.length / elapsed) * 1000,
+  answers: took.length,
   p50: took[Math.floor(took.length * 0.5)] ?? 0,
   p99: took[Math.floor(took.length * 0.99)] ?? 0,
   sample,
 }
 console.log(JSON.stringify(measured))
 
-function askUntilTheEnd(): Promise<void> {
-  const socket = connect({ port: plan.port, host: '127.0.0.1', noDelay: true })
+function askUntilTheEnd(_: unknown, nth: number): Promise<void> {
+  const socket = connect({ port: plan.ports[nth % plan.ports.length] ?? 0, host: '127.0.0.1', noDelay: true })
   return new Promise((resolve, reject) => {
     let asked = 0
     let part: Buffer | undefined
@@ -67,7 +77,7 @@ function askUntilTheEnd(): Promise<void> {
         return
       }
       took.push(now - asked)
-      if (now < end) ask()
+      if (now < end && took.length < (plan.answers ?? Number.POSITIVE_INFINITY)) ask()
       else finish(socket, resolve)
     })
   })
@@ -100,7 +110,9 @@ function read(headers: string, body: string): void {
     isDeepEqual(Object.keys(answer), plan.keys) &&
     lists.length === plan.items &&
     lists.every(
-      (each) => isDeepEqual(Object.keys(each), plan.itemKeys) && new Set(each.permissions).size === plan.permissions,
+      (each) =>
+        isDeepEqual(Object.keys(each), plan.itemKeys) &&
+        (plan.permissions === undefined || new Set(each.permissions).size === plan.permissions),
     )
   if (!isRight) throw new Error(`Not the keys and lists that were expected:\n${body}`)
   sample = { headers, body }

@@ -2,7 +2,7 @@ import { availableParallelism } from 'node:os'
 import { setTimeout as sleep } from 'node:timers/promises'
 import { APPLICATION, COMPANIES_OF_USER, type House, PASSWORD, PERMISSIONS_OF_SEAT } from './house.ts'
 import type { Measured, Plan } from './load.ts'
-import { type Running, residentMb, runProgram, startFloor, startLicenseServer } from './processes.ts'
+import { ownMb, type Running, residentMb, runProgram, startFloor, startLicenseServer } from './processes.ts'
 
 export type Lengths = {
   rounds: number
@@ -21,20 +21,22 @@ export type Starts = { readyMs: number; idleMb: number }
 const SETTLE_MS = 5_500
 const LOOK_UP_CONNECTIONS = 32
 const IDLE_AFTER_MS = 5_000
+/** More than are hashed at once and fewer than may wait. */
+const SATURATING_CONNECTIONS = 32
 
 /** Permissions of random tokens, and a bare server with the same bytes, in turns; the medians of the rounds. */
 export async function measureLookUps(server: Running, house: House, lengths: Lengths): Promise<LookUps> {
-  const plan = lookUpPlan(house, server.port, lengths.seconds)
+  const plan = lookUpPlan(house, [server.port], lengths.seconds)
   // Long enough for the engine to have compiled what is hot.
   const { sample } = await runLoad({ ...plan, seconds: lengths.seconds })
   await using floor = await startFloor(sample)
   const size = Buffer.byteLength(sample.body)
-  await runLoad({ ...plan, port: floor.port, seconds: 2 })
+  await runLoad({ ...plan, ports: [floor.port], seconds: 2 })
   const floors: Measured[] = []
   const looks: Measured[] = []
   for (let round = 0; round < lengths.rounds; round++) {
     await sleep(SETTLE_MS)
-    floors.push(await runLoad({ ...plan, port: floor.port, size }))
+    floors.push(await runLoad({ ...plan, ports: [floor.port], size }))
     looks.push(await runLoad({ ...plan, size }))
   }
   return {
@@ -48,7 +50,7 @@ export async function measureLookUps(server: Running, house: House, lengths: Len
 
 /** Sign-ins of random users, and the raw hash rate of the machine, in turns; the medians of the rounds. */
 export async function measureSignIns(server: Running, house: House, lengths: Lengths): Promise<SignIns> {
-  const plan = signInPlan(house, server.port, lengths.signInSeconds)
+  const plan = signInPlan(house, [server.port], lengths.signInSeconds)
   await runLoad({ ...plan, seconds: 2 })
   const raws: number[] = []
   const looks: Measured[] = []
@@ -66,6 +68,61 @@ export async function measureSignIns(server: Running, house: House, lengths: Len
   }
 }
 
+/** How long look-ups take while as many sign-ins come as can be hashed, and more that wait. */
+export async function measureLookUpsAmidSignIns(
+  server: Running,
+  house: House,
+  lengths: Lengths,
+): Promise<{ p50: number; p99: number; signIns: number }> {
+  const seconds = lengths.signInSeconds
+  const [signIns, looks] = await Promise.all([
+    runLoad({ ...signInPlan(house, [server.port], seconds), connections: SATURATING_CONNECTIONS }),
+    runLoad({ ...lookUpPlan(house, [server.port], seconds), connections: 4 }),
+  ])
+  return { p50: looks.p50, p99: looks.p99, signIns: signIns.rate }
+}
+
+/** Look-ups a second of several servers on one database, and of one of them alone, in turns. */
+export async function measureNodes(
+  servers: readonly Running[],
+  house: House,
+  lengths: Lengths,
+): Promise<{ one: number; all: number; share: number; p50: number; p99: number }> {
+  const ports = servers.map(({ port }) => port)
+  const plan = lookUpPlan(house, ports, lengths.seconds)
+  await runLoad(plan)
+  const ones: Measured[] = []
+  const alls: Measured[] = []
+  for (let round = 0; round < lengths.rounds; round++) {
+    await sleep(SETTLE_MS)
+    ones.push(await runLoad({ ...plan, ports: ports.slice(0, 1) }))
+    alls.push(await runLoad(plan))
+  }
+  return {
+    one: median(ones.map(({ rate }) => rate)),
+    all: median(alls.map(({ rate }) => rate)),
+    share: median(alls.map(({ rate }, round) => rate / (ones[round]?.rate ?? 0))),
+    p50: median(alls.map(({ p50 }) => p50)),
+    p99: median(alls.map(({ p99 }) => p99)),
+  }
+}
+
+/** Memory that is the process's own, without the database's pages: after the first requests, and after an hour's worth more. */
+export async function measureMemory(
+  settings: Record<string, string>,
+  house: House,
+  requests: number,
+): Promise<{ before: number; after: number }> {
+  await using server = await startLicenseServer(settings)
+  const plan = lookUpPlan(house, [server.port], 3_600)
+  await runLoad({ ...plan, answers: Math.ceil(requests / 10) })
+  await sleep(IDLE_AFTER_MS)
+  const before = ownMb(server.pid)
+  await runLoad({ ...plan, answers: requests })
+  await sleep(IDLE_AFTER_MS)
+  return { before, after: ownMb(server.pid) }
+}
+
 /** From the start of the process to its first "ready", and its memory when nothing was asked for five seconds. */
 export async function measureStarts(settings: Record<string, string>, starts: number): Promise<Starts> {
   const ready: number[] = []
@@ -79,13 +136,13 @@ export async function measureStarts(settings: Record<string, string>, starts: nu
   return { readyMs: median(ready), idleMb: median(idle) }
 }
 
-function runLoad(plan: Plan): Promise<Measured> {
+export function runLoad(plan: Plan): Promise<Measured> {
   return runProgram<Measured>('load.ts', [], plan)
 }
 
-function lookUpPlan(house: House, port: number, seconds: number): Plan {
+export function lookUpPlan(house: House, ports: number[], seconds: number): Plan {
   return {
-    port,
+    ports,
     seconds,
     connections: LOOK_UP_CONNECTIONS,
     requests: house.tokens.map((token) => request('GET /api/v1/auth/get-permissions/', [`X-LICENSE-TOKEN: ${token}`])),
@@ -96,9 +153,9 @@ function lookUpPlan(house: House, port: number, seconds: number): Plan {
   }
 }
 
-function signInPlan(house: House, port: number, seconds: number): Plan {
+function signInPlan(house: House, ports: number[], seconds: number): Plan {
   return {
-    ...lookUpPlan(house, port, seconds),
+    ...lookUpPlan(house, ports, seconds),
     // As many as are hashed at once, and as many that wait for their turn.
     connections: availableParallelism() * 2,
     requests: house.emails.map((username) =>
@@ -126,7 +183,7 @@ function request(line: string, more: readonly string[], body = ''): string {
   ].join('\r\n')
 }
 
-function median(values: readonly number[]): number {
+export function median(values: readonly number[]): number {
   const sorted = [...values].sort((a, b) => a - b)
   const middle = Math.floor(sorted.length / 2)
   const [low = 0, high = 0] = [sorted[Math.ceil(sorted.length / 2) - 1], sorted[middle]]

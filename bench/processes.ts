@@ -69,6 +69,12 @@ export function residentMb(pid: number): number {
   return Number(/VmRSS:\s+(\d+) kB/.exec(status)?.[1]) / 1024
 }
 
+/** Of it what no file can be read again for: SQLite's mapped pages are not in it. In MB. */
+export function ownMb(pid: number): number {
+  const status = readFileSync(`/proc/${pid}/status`, 'utf8')
+  return Number(/RssAnon:\s+(\d+) kB/.exec(status)?.[1]) / 1024
+}
+
 async function untilOk(child: ChildProcess, port: number, path: string): Promise<void> {
   for (;;) {
     if (child.exitCode !== null) throw new Error('A server ended before it was ready.')

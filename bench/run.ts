@@ -6,9 +6,17 @@ import { join } from 'node:path'
 import { parseArgs } from 'node:util'
 import type { DatabaseAddress } from '../packages/server/src/db/database.ts'
 import { startPostgres } from '../tools/postgres.ts'
-import { fillHouse } from './house.ts'
-import { type Lengths, measureLookUps, measureSignIns, measureStarts } from './measure.ts'
-import { buildServer, startLicenseServer } from './processes.ts'
+import { fillHouse, type House } from './house.ts'
+import {
+  type Lengths,
+  measureLookUps,
+  measureLookUpsAmidSignIns,
+  measureMemory,
+  measureNodes,
+  measureSignIns,
+  measureStarts,
+} from './measure.ts'
+import { buildServer, type Running, startLicenseServer } from './processes.ts'
 import { machineLine, type Row, table, writeTable } from './table.ts'
 
 const { values } = parseArgs({
@@ -37,18 +45,31 @@ const lines = table(rows, machineLine(users, before))
 console.log(`\n${lines}`)
 if (values.write) writeTable(lines)
 
+/** Of a house that is asked a hundred times a second. */
+const HOUR_OF_REQUESTS = values.quick ? 36_000 : 360_000
+const NODES = 4
+
 async function measureSqlite(): Promise<Row[]> {
   const folder = mkdtempSync(join(tmpdir(), 'license-bench-'))
   try {
     const address = { kind: 'sqlite', file: join(folder, 'license.db') } as const
     const settings = { LICENSE_DATA_DIR: folder }
-    const rows = await measure('SQLite', address, settings)
+    const { rows, house } = await measure('SQLite', address, settings)
     say('SQLite: starting, and idling …')
     const { readyMs, idleMb } = await measureStarts(settings, lengths.starts)
+    say(`SQLite: ${HOUR_OF_REQUESTS} requests, and its memory …`)
+    const { before: early, after: late } = await measureMemory(settings, house, HOUR_OF_REQUESTS)
     return [
       ...rows,
       { what: 'ready after its start', on: 'SQLite', measured: `${readyMs.toFixed(0)} ms`, wanted: '≤ 1000 ms' },
       { what: 'memory, idle', on: 'SQLite', measured: `${idleMb.toFixed(0)} MB`, wanted: '≤ 120 MB' },
+      {
+        what: `memory of its own, after ${HOUR_OF_REQUESTS} more requests`,
+        on: 'SQLite',
+        measured: `${late.toFixed(0)} MB`,
+        beside: `${early.toFixed(0)} MB before`,
+        wanted: '',
+      },
     ]
   } finally {
     rmSync(folder, { recursive: true, force: true })
@@ -60,17 +81,36 @@ async function measurePostgres(): Promise<Row[]> {
   const folder = mkdtempSync(join(tmpdir(), 'license-bench-'))
   try {
     const url = await postgres.createDatabase('bench')
-    return await measure(
-      'PostgreSQL',
-      { kind: 'postgres', url },
-      { LICENSE_DATA_DIR: folder, LICENSE_DATABASE_URL: url },
-    )
+    const settings = { LICENSE_DATA_DIR: folder, LICENSE_DATABASE_URL: url }
+    const { rows, house } = await measure('PostgreSQL', { kind: 'postgres', url }, settings)
+    say(`PostgreSQL: ${NODES} servers, and one …`)
+    await using stack = new AsyncDisposableStack()
+    const servers: Running[] = []
+    while (servers.length < NODES) servers.push(stack.use(await startLicenseServer(settings)))
+    const nodes = await measureNodes(servers, house, lengths)
+    return [
+      ...rows,
+      {
+        what: `permission look-ups of ${NODES} servers`,
+        on: 'PostgreSQL',
+        measured: `${nodes.all.toFixed(0)}/s`,
+        beside: `one of them ${nodes.one.toFixed(0)}/s`,
+        share: nodes.share,
+        wanted: '',
+        p50: nodes.p50,
+        p99: nodes.p99,
+      },
+    ]
   } finally {
     rmSync(folder, { recursive: true, force: true })
   }
 }
 
-async function measure(on: string, address: DatabaseAddress, settings: Record<string, string>): Promise<Row[]> {
+async function measure(
+  on: string,
+  address: DatabaseAddress,
+  settings: Record<string, string>,
+): Promise<{ rows: Row[]; house: House }> {
   say(`${on}: filling a house of ${users} users …`)
   const house = await fillHouse(address, users)
   await using server = await startLicenseServer(settings)
@@ -78,7 +118,9 @@ async function measure(on: string, address: DatabaseAddress, settings: Record<st
   const looks = await measureLookUps(server, house, lengths)
   say(`${on}: sign-ins …`)
   const signIns = await measureSignIns(server, house, lengths)
-  return [
+  say(`${on}: look-ups while sign-ins saturate …`)
+  const amid = await measureLookUpsAmidSignIns(server, house, lengths)
+  const rows: Row[] = [
     {
       what: 'permission look-ups',
       on,
@@ -99,7 +141,17 @@ async function measure(on: string, address: DatabaseAddress, settings: Record<st
       p50: signIns.p50,
       p99: signIns.p99,
     },
+    {
+      what: 'look-ups while sign-ins saturate',
+      on,
+      measured: `p99 ${amid.p99.toFixed(0)} ms`,
+      beside: `${amid.signIns.toFixed(1)} sign-ins/s`,
+      wanted: 'p99 ≤ 50 ms',
+      p50: amid.p50,
+      p99: amid.p99,
+    },
   ]
+  return { rows, house }
 }
 
 function say(line: string): void {

@@ -19,23 +19,7 @@ import {
 } from './expectations.ts'
 import { acme, globex, hooli, house, password, peopleOf, usersOf } from './house.ts'
 import { type PythonClient, type Step, startPythonClient } from './python-client.ts'
-
-// works    does what the call is for
-// blank    comes back, but keeps and shows nothing of what it was told (1.4.1)
-// crashes  the release's own code fails, whatever the server says: 1.0.0 and 1.1.0 send nothing, 1.3.0 can't read
-//          `auth_token`, and up to 1.3.1 none can read `pin`, which only an application with `exposes_pin` is told
-// lacks    the release has no such call
-const table = `
-  release  sign-in  profile  pin      permissions  company  impersonation
-  1.0.0    works    works    crashes  crashes      lacks    lacks
-  1.1.0    works    works    crashes  crashes      works    lacks
-  1.2.0    works    works    crashes  works        works    lacks
-  1.3.0    works    works    crashes  works        works    crashes
-  1.3.1    works    works    crashes  works        works    works
-  1.4.0    works    works    works    works        works    works
-  1.4.1    blank    blank    blank    blank        blank    blank
-  1.4.2    works    works    works    works        works    works
-  1.4.3    works    works    works    works        works    works`
+import { releases } from './table.ts'
 
 /** What the test needs of a server, beside the calls that the packages make. */
 interface Server {
@@ -61,7 +45,7 @@ for (const database of databases) {
   test(`the published Python packages, with ${database}`, { skip }, async (t) => {
     if ('missing' in environments) assert.fail(environments.missing)
     await withServer(database, async (server) => {
-      for (const row of readTable(table)) {
+      for (const row of readTable(releases)) {
         await t.test(row.release, async (t) => {
           await using python = await startPythonClient(environments.python(row.release), `${server.url}/api/v1`)
           assert.equal(python.release, row.release)
