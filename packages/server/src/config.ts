@@ -16,6 +16,8 @@ export type Config = {
   databasePool: number
   /** Undefined: `<data>/keys.json`, made at first run. */
   keys: KeyRing | undefined
+  /** LICENSE_KEYS_FILE, where `keys` was read from. */
+  keysFile: string | undefined
   publicUrl: string
   trustedProxies: readonly string[]
   logLevel: LogLevel
@@ -106,6 +108,7 @@ export function readConfig(env: Record<string, string | undefined>): Config {
     database: readDatabase(text('DATABASE_URL'), dataDir, faults),
     databasePool: whole('DATABASE_POOL', 10, 1, 500),
     keys: readKeys(text('KEYS'), faults),
+    keysFile: keysFile(env),
     publicUrl: readPublicUrl(text('PUBLIC_URL'), port, faults),
     trustedProxies: readNetworks('TRUSTED_PROXIES', text('TRUSTED_PROXIES'), faults),
     logLevel: choice('LOG_LEVEL', LOG_LEVELS, 'info'),
@@ -162,6 +165,11 @@ function readKeys(json: string | undefined, faults: string[]): KeyRing | undefin
     faults.push(`LICENSE_KEYS: ${(error as Error).message}`)
     return undefined
   }
+}
+
+function keysFile(env: Record<string, string | undefined>): string | undefined {
+  const file = env.LICENSE_KEYS_FILE?.trim()
+  return file ? resolve(file) : undefined
 }
 
 function readHost(value: string | undefined, faults: string[]): string {

@@ -11,8 +11,7 @@ import { Turns } from './credentials/turns.ts'
 import { type Database, openDatabase } from './db/database.ts'
 import { migrate, schemaState } from './db/migrate.ts'
 import { CommandError } from './errors.ts'
-import { loadHouseKeys } from './keys/house-keys.ts'
-import type { KeyRing } from './keys/ring.ts'
+import { type HouseKeys, loadHouseKeys } from './keys/house-keys.ts'
 
 /** What every act needs: made once per process, by hand, here. */
 export type Context = {
@@ -21,7 +20,7 @@ export type Context = {
   /** Milliseconds UTC. The only clock. */
   now(): number
   log: Logger
-  keys: KeyRing
+  keys: HouseKeys
   hasher: Hasher
   /** Of tries on one account. */
   turns: Turns
@@ -87,7 +86,7 @@ export async function createContext(config: Config, options: ContextOptions = {}
 }
 
 /** Opening a SQLite file makes it: a command that only looks must not leave an empty one where a folder was mistyped. */
-function requireFile({ database }: Config): void {
+export function requireFile({ database }: Config): void {
   if (database.kind === 'postgres' || existsSync(database.file)) return
   throw new CommandError(
     `There is no database ${database.file}. Check LICENSE_DATA_DIR and LICENSE_DATABASE_URL, or make one by \`license-server seed FILE\` or \`license-server migrate\`.`,
@@ -103,7 +102,7 @@ async function migrateFirst(config: Config, when: 'always' | 'when_empty'): Prom
   }
 }
 
-async function requireSchema(db: Database): Promise<void> {
+export async function requireSchema(db: Database): Promise<void> {
   const known = await schemaState(db)
   if (known.state === 'empty')
     throw new CommandError('The database is empty. Run `license-server migrate` or `license-server seed FILE` first.')

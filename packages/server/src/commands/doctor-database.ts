@@ -10,9 +10,11 @@ import { schemaState } from '../db/migrate.ts'
 import { listApplications } from '../directory/application-store.ts'
 import { countForeignPasswords, countUsers } from '../directory/user-store.ts'
 import { writeMoment } from '../domain/day.ts'
+import { examineKeys } from '../keys/examine.ts'
+import { ringPlace } from '../keys/house-keys.ts'
 import { type Check, fault, ok, some } from './doctor-check.ts'
+import { checkRing } from './doctor-keys.ts'
 import { checkTrees } from './doctor-trees.ts'
-import { keyFault } from './key-fault.ts'
 
 /** Nothing of ours is older: a clock before it is wrong. */
 const FIRST_RELEASE = Date.UTC(2026, 0, 1)
@@ -58,10 +60,7 @@ async function checkHouse(config: Config, database: Database, now: number): Prom
   if (schema.state === 'fault') return checks
   const { read } = database
   checks.push(
-    await attempt('key ring', async () => {
-      const found = await keyFault(config, database)
-      return found ? fault('key ring', found) : ok('key ring', 'it is the one of this house.')
-    }),
+    await attempt('key ring', async () => checkRing(await examineKeys(read, ringPlace(config)))),
     await attempt('clock', async () => checkClock(now, await newestIssuedAt(read), config.timeZone)),
     await attempt('seats', () => checkSeats(database)),
     await attempt('permissions', () => checkTrees(read)),

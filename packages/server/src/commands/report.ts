@@ -1,5 +1,6 @@
-import { ConfigError, ownEnvironment, readConfig } from '../config.ts'
-import { type Context, type ContextOptions, createContext, createLog } from '../context.ts'
+import { type Config, ConfigError, ownEnvironment, readConfig } from '../config.ts'
+import { type Context, type ContextOptions, createContext, createLog, requireFile, requireSchema } from '../context.ts'
+import { type Database, openDatabase } from '../db/database.ts'
 import { isUnreachable } from '../db/postgres.ts'
 import { isBusy } from '../db/sqlite.ts'
 import { AppError, CommandError } from '../errors.ts'
@@ -48,6 +49,19 @@ export async function withHouse<T>(
   const config = readConfig(ownEnvironment())
   await using ctx = await createContext(config, { log: createLog({ logLevel: 'silent' }), ...options })
   return await act(ctx)
+}
+
+/** Opens the house as it is, also with a key ring that is not its own. */
+export async function withUnprovenHouse(act: (config: Config, database: Database) => Promise<void>): Promise<void> {
+  const config = readConfig(ownEnvironment())
+  requireFile(config)
+  const database = openDatabase(config.database, { poolSize: 2, onIdleError: () => undefined, isPatient: true })
+  try {
+    await requireSchema(database)
+    await act(config, database)
+  } finally {
+    await database.close()
+  }
 }
 
 /** One answer, for programs as JSON, for people as lines. */

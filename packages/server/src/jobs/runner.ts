@@ -3,8 +3,9 @@ import type { Job } from './job.ts'
 import { learnFloor } from './learn-floor.ts'
 import { noteUses } from './note-uses.ts'
 import { purge } from './purge.ts'
+import { watchKeys } from './watch-keys.ts'
 
-const JOBS: readonly Job[] = [learnFloor, noteUses, purge]
+const JOBS: readonly Job[] = [learnFloor, noteUses, purge, watchKeys]
 
 /** Runs each job again and again, one run at a time. A job that fails is told of and tried again at its next turn. */
 export function startJobs(ctx: Context): { stop(): Promise<void> } {

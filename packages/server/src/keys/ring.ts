@@ -1,10 +1,8 @@
 import { createCipheriv, createDecipheriv, randomBytes } from 'node:crypto'
-import { chmodSync, existsSync, linkSync, mkdirSync, readFileSync, unlinkSync, writeFileSync } from 'node:fs'
-import { dirname } from 'node:path'
 import { CommandError } from '../errors.ts'
 
-/** Keys of the house by id, the current one first. What must be readable again is sealed with it. */
-export type KeyRing = { keys: ReadonlyMap<string, Buffer>; current: string }
+/** Keys of the house by id, in the order of the file. What must be readable again is sealed with the current one. */
+export type KeyRing = { readonly keys: ReadonlyMap<string, Buffer>; readonly current: string }
 
 const ALGORITHM = 'aes-256-gcm'
 const KEY_BYTES = 32
@@ -33,34 +31,25 @@ export function readKeyRing(json: string): KeyRing {
   return { keys: ring, current }
 }
 
-/** Reads the ring's file; makes one (0600) when there is none and nothing has been sealed yet. */
-export function loadKeyFile(file: string, mayMake: boolean): KeyRing {
-  if (!existsSync(file)) {
-    if (!mayMake) {
-      throw new CommandError(
-        `The key ring ${file} is missing, but this database was sealed with one. Bring it back from your backup, or set LICENSE_KEYS.`,
-      )
-    }
-    makeKeyFile(file)
-  }
-  return readKeyRing(readFileSync(file, 'utf8'))
+/** The ring with its keys, for where it is kept. Whoever reads this can open all that is sealed. */
+export function writeKeyRing({ keys, current }: KeyRing): { current: string; keys: Record<string, string> } {
+  return { current, keys: Object.fromEntries([...keys].map(([id, key]) => [id, key.toString('base64')])) }
 }
 
-function makeKeyFile(file: string): void {
-  mkdirSync(dirname(file), { recursive: true, mode: 0o700 })
-  const id = `k${randomBytes(4).toString('hex')}`
-  const ring = { current: id, keys: { [id]: randomBytes(KEY_BYTES).toString('base64') } }
-  const written = `${file}.${process.pid}.new`
-  writeFileSync(written, `${JSON.stringify(ring, null, 2)}\n`, { mode: 0o600, flush: true })
-  chmodSync(written, 0o600)
-  try {
-    // A link fails where the name is taken, so that of two first starts one ring wins, whole.
-    linkSync(written, file)
-  } catch (error) {
-    if ((error as NodeJS.ErrnoException).code !== 'EEXIST') throw error
-  } finally {
-    unlinkSync(written)
-  }
+export function newKeyRing(): KeyRing {
+  const id = newKeyId()
+  return { current: id, keys: new Map([[id, randomBytes(KEY_BYTES)]]) }
+}
+
+/** The ring with one more key at its end, which is not the current one. */
+export function withNewKey(ring: KeyRing): { ring: KeyRing; id: string } {
+  const id = newKeyId()
+  return { id, ring: { current: ring.current, keys: new Map([...ring.keys, [id, randomBytes(KEY_BYTES)]]) } }
+}
+
+// Begins with a letter: JSON puts names that are whole numbers before all others, and the first key shall stay the first.
+function newKeyId(): string {
+  return `k${randomBytes(4).toString('hex')}`
 }
 
 /** Seals a text for one purpose: `<key id>.<nonce, tag and ciphertext in base64url>`. */
@@ -71,6 +60,12 @@ export function seal(ring: KeyRing, purpose: string, text: string): string {
   const cipher = createCipheriv(ALGORITHM, key, nonce).setAAD(Buffer.from(purpose))
   const sealed = Buffer.concat([cipher.update(text, 'utf8'), cipher.final()])
   return `${ring.current}.${Buffer.concat([nonce, cipher.getAuthTag(), sealed]).toString('base64url')}`
+}
+
+/** The id of the key that sealed it; undefined for what was never sealed. */
+export function keyIdOf(sealed: string): string | undefined {
+  const [id = ''] = sealed.split('.')
+  return ID.test(id) ? id : undefined
 }
 
 /** Opens what was sealed for the same purpose; undefined when the ring has not the key, or the text was changed. */

@@ -35,6 +35,7 @@ test('without a setting it serves here only, on port 8000, from ./data', () => {
     database: { kind: 'sqlite', file: resolve('data/license.db') },
     databasePool: 10,
     keys: undefined,
+    keysFile: undefined,
     publicUrl: 'http://localhost:8000',
     trustedProxies: [],
     logLevel: 'info',
