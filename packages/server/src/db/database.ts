@@ -50,6 +50,8 @@ function openSqliteDatabase(file: string): Database {
     async close() {
       await read.destroy()
       await write.destroy()
+      // Kysely does not close what it never used.
+      for (const each of [reader, writer]) if (each.isOpen) each.close()
     },
   }
 }

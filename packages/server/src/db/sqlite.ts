@@ -14,15 +14,18 @@ import {
 /** How long a write waits for one of another process (the command line beside the server) before it fails. */
 const WRITE_WAIT_MS = 10_000
 const RETRY_MS = 20
+/** Another process that is the last to close the file has it for itself for a moment. */
+const OPENING_WAIT_MS = 2_000
 /** Of the file, read in place instead of page by page into a copy: a fifth less work for a look-up (docs/performance.md). */
 const MAPPED_BYTES = 1024 * 1024 * 1024
 
 /** Opens the file and sets what holds for every connection of ours. */
 export function openSqlite(file: string, options: { readOnly?: boolean } = {}): DatabaseSync {
-  // SQLite's own wait blocks the whole process: `beginTransaction` waits for other writers without it.
-  const database = new DatabaseSync(file, { readOnly: options.readOnly ?? false, timeout: 0 })
+  const database = new DatabaseSync(file, { readOnly: options.readOnly ?? false, timeout: OPENING_WAIT_MS })
   database.exec(`PRAGMA mmap_size = ${MAPPED_BYTES}`)
   if (!options.readOnly) database.exec('PRAGMA journal_mode = WAL; PRAGMA synchronous = FULL; PRAGMA foreign_keys = ON')
+  // SQLite's own wait blocks the whole process: from here on `beginTransaction` waits for other writers without it.
+  database.exec('PRAGMA busy_timeout = 0')
   return database
 }
 
