@@ -9,9 +9,19 @@ export type Ran = { code: number | null; stdout: string; stderr: string }
 export type Environment = Record<string, string>
 
 /** The real command line, as a process of its own; `input` is its standard input. */
-export async function runCommand(env: Environment, args: readonly string[], input = ''): Promise<Ran> {
+export function runCommand(env: Environment, args: readonly string[], input = ''): Promise<Ran> {
+  return runProgram(MAIN, env, args, input)
+}
+
+/** Any program of ours. Its code is null where it was killed. */
+export async function runProgram(
+  file: string,
+  env: Environment,
+  args: readonly string[] = [],
+  input = '',
+): Promise<Ran> {
   const { PATH = '' } = process.env
-  const child = spawn(process.execPath, ['--conditions=cloudspot-source', MAIN, ...args], { env: { PATH, ...env } })
+  const child = spawn(process.execPath, ['--conditions=cloudspot-source', file, ...args], { env: { PATH, ...env } })
   child.stdin.on('error', () => undefined) // A command that refuses may be gone before it has read anything.
   child.stdin.end(input)
   const ended = new Promise<number | null>((resolve) => child.once('close', resolve))
