@@ -41,9 +41,10 @@ export function changeCommands(keys: Command): void {
     .command('remove')
     .argument('<key>', 'its id, as `keys list` shows it')
     .description('Take a key out of the ring with which nothing is sealed any more.')
+    .option('--even-first', 'also the first one, by which addresses of deleted users are recognised')
     .option('--json', 'print JSON')
     .addHelpText('after', '\nExample:\n  $ license-server keys remove k1b2e7a90')
-    .action((id: string, options: Options) => withHouse((ctx) => remove(ctx, id, options)))
+    .action((id: string, options: Options & { evenFirst?: boolean }) => withHouse((ctx) => remove(ctx, id, options)))
 }
 
 async function rotate(ctx: Context, options: Options): Promise<void> {
@@ -103,12 +104,14 @@ async function finish(ctx: Context, options: Options, said: string[]): Promise<v
   if (unopened > 0) process.exitCode = 1
 }
 
-async function remove(ctx: Context, id: string, options: Options): Promise<void> {
+async function remove(ctx: Context, id: string, options: Options & { evenFirst?: boolean }): Promise<void> {
   const [first] = ctx.keys.keys.keys()
-  const changed = await removeKey(ctx.db, ctx.keys.place, id)
+  const changed = await removeKey(ctx.db, ctx.keys.place, id, { evenFirst: options.evenFirst ?? false })
   const said = [
     'Backups from before the rotation need it: keep the ring of then with them, or delete them.',
-    ...(id === first ? ['It was the first of the ring: counts of wrong passwords start anew.'] : []),
+    ...(id === first
+      ? ['It was the first of the ring: wrong passwords for names without an account are counted anew.']
+      : []),
   ]
   if (!changed.written) {
     return handOut(options, changed, [

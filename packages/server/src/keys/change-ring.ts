@@ -3,6 +3,7 @@ import type { Database, Tx } from '../db/database.ts'
 import { CommandError } from '../errors.ts'
 import type { HouseKeys } from './house-keys.ts'
 import { replaceKeyFile } from './key-file.ts'
+import { NAMED } from './named.ts'
 import { type KeyRing, withNewKey } from './ring.ts'
 import { findRing, IF_GONE, type RingPlace, wrongRing } from './ring-place.ts'
 import { countByKey, findMark, opensMark, SEALED, type SealedKind, sealedRows } from './sealed.ts'
@@ -31,12 +32,15 @@ export function addCurrentKey(database: Database, place: RingPlace): Promise<Cha
   })
 }
 
-/** Takes a key out of the ring with which nothing is sealed any more. @throws CommandError when something is */
+/**
+ * Takes a key out of the ring with which nothing is sealed any more. The first one also makes keyed hashes: it stays until
+ * `evenFirst` says that those may be lost. @throws CommandError when it is still needed
+ */
 export function removeKey(
   database: Database,
   place: RingPlace,
   id: string,
-  kinds: readonly SealedKind[] = SEALED,
+  { kinds = SEALED, evenFirst = false }: { kinds?: readonly SealedKind[]; evenFirst?: boolean } = {},
 ): Promise<ChangedRing> {
   return changeRing(database, place, async (ring, tx) => {
     requireKey(ring, place, id)
@@ -50,10 +54,23 @@ export function removeKey(
         `${sealed === 1 ? 'One thing is' : `${sealed} things are`} still sealed with ${id}. Run \`license-server keys use ${ring.current}\`, which seals them anew, then remove it.`,
       )
     }
+    const [first] = ring.keys.keys()
+    if (id === first && !evenFirst) await requireNothingNamed(tx, id)
     const keys = new Map(ring.keys)
     keys.delete(id)
     return { id, ring: { current: ring.current, keys } }
   })
+}
+
+async function requireNothingNamed(tx: Tx, id: string): Promise<void> {
+  for (const kind of NAMED) {
+    const count = await kind.count(tx)
+    if (count === 0) continue
+    throw new CommandError(
+      `${id} is the first key of the ring, and more hangs on it than what it sealed: ${kind.name} (${count}). ${kind.costs}`,
+      `Best keep it: it seals nothing any more. If it must go: \`license-server keys remove ${id} --even-first\`.`,
+    )
+  }
 }
 
 function requireKey(ring: KeyRing, place: RingPlace, id: string): void {

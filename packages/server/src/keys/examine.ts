@@ -2,6 +2,7 @@ import { createHash } from 'node:crypto'
 import type { Db } from '../db/database.ts'
 import { CommandError } from '../errors.ts'
 import { keyFileStamp } from './key-file.ts'
+import { NAMED } from './named.ts'
 import { type KeyRing, keyIdOf, open } from './ring.ts'
 import { findRing, IF_GONE, type RingPlace, wrongRing } from './ring-place.ts'
 import { findMark, opensMark, SEALED, type SealedKind, sealedRows } from './sealed.ts'
@@ -14,7 +15,7 @@ export type KeyUse = {
   sealed: Record<string, number>
 }
 
-/** What can't be opened, and what that costs. */
+/** What can't be opened, or found again, and what that costs. */
 export type Loss = { what: string; count: number; costs: string }
 
 export type KeyReport = {
@@ -65,14 +66,24 @@ async function examine(db: Db, place: RingPlace, kinds: readonly SealedKind[]): 
       digest.update(`${JSON.stringify([kind.name, row.row, row.sealed])}\n`)
     }
   }
+  const losses = [...lost].map(([kind, count]) => ({ what: kind.name, count, costs: kind.costs }))
+  // Without the ring its first key is gone as well; a ring that opens the mark is taken at its word.
+  if (ring === undefined || (mark !== undefined && !opensMark(ring, mark))) losses.push(...(await namedLosses(db)))
   return {
     ring: place.name,
     fault: fault ?? partFault(lost),
     keys: [...uses.values()],
     sealed,
-    lost: [...lost].map(([kind, count]) => ({ what: kind.name, count, costs: kind.costs })),
+    lost: losses,
     lossCode: digest.digest('hex').slice(0, 8),
   }
+}
+
+async function namedLosses(db: Db): Promise<Loss[]> {
+  const counted = await Promise.all(
+    NAMED.map(async (kind) => ({ what: kind.name, count: await kind.count(db), costs: kind.costs })),
+  )
+  return counted.filter(({ count }) => count > 0)
 }
 
 /** In place of the id where none can be read. */

@@ -3,7 +3,8 @@ import type { KeyRing } from './ring.ts'
 
 /**
  * A hash that only this house can make: HMAC-SHA-256, base64url, with a key of its own for each purpose. Made of the ring's first
- * key, so that it stays the same while keys rotate; it changes when that key is taken out, so it is for what lives shortly.
+ * key, so that it stays the same while keys rotate. It changes when that key is taken out: what lives longer than minutes
+ * has an entry in named.ts, so that the key is not taken out unnoticed.
  */
 export function keyedHash(ring: KeyRing, purpose: string, text: string): string {
   const [first] = ring.keys.values()

@@ -18,7 +18,7 @@ import { join } from 'node:path'
 import { test } from 'node:test'
 import { fileURLToPath } from 'node:url'
 import { watchKeys } from '../../src/jobs/watch-keys.ts'
-import { SMALL_HOUSE } from '../support/house.ts'
+import { SMALL_HOUSE, user } from '../support/house.ts'
 import {
   assertNobodySignedOut,
   type Ring,
@@ -174,6 +174,25 @@ test('a key is removed only when it is one, not the current one, and nothing is 
   )
   assert.equal((await run('use', key)).code, 0)
   assert.equal((await run('remove', old)).code, 0)
+})
+
+test('the first key stays while addresses of deleted users are recognised by it, unless told otherwise', async () => {
+  await using server = await startServer('sqlite', { house: SMALL_HOUSE })
+  const run = (...args: string[]) => runCommand(besideServer(server), args)
+  const { current: first } = ringOf(server)
+  const gina = { users: [user('gina@example.test')] }
+  assert.equal((await run('user', 'delete', 'gina@example.test', '--yes')).code, 0)
+  assert.equal((await run('keys', 'rotate')).code, 0)
+  await assert.rejects(server.seed(gina), /One thing is wrong in the house file/)
+
+  const refused = await run('keys', 'remove', first)
+  assert.deepEqual([refused.code, refused.stdout], [1, ''])
+  assert.match(refused.stderr, /is the first key of the ring.*: addresses of deleted users \(1\)\./)
+  await assert.rejects(server.seed(gina), /One thing is wrong in the house file/)
+  const removed = await run('keys', 'remove', first, '--even-first')
+  assert.equal(removed.code, 0, removed.stderr)
+  await watchKeys.run(server.ctx)
+  assert.equal((await server.seed(gina)).users.added, 1)
 })
 
 test('keys list tells whether two nodes have the same keys, and nothing of them', async () => {

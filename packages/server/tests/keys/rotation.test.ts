@@ -116,7 +116,7 @@ for (const database of databases) {
     const old = ctx.keys.current
     await ctx.db.transaction((tx) => makeSeals(tx, 3, (purpose, text) => seal(ctx.keys, purpose, text)))
     assert.equal((await house.run('keys', 'rotate')).code, 0)
-    const remove = () => removeKey(ctx.db, ctx.keys.place, old, KINDS)
+    const remove = () => removeKey(ctx.db, ctx.keys.place, old, { kinds: KINDS })
     await assert.rejects(remove(), /3 things are still sealed with/)
     assert.ok(house.ring().keys.has(old))
     assert.deepEqual(await sealAnew(ctx.db, ctx.keys, KINDS), { sealed: 3, unopened: 0 })
