@@ -9,7 +9,7 @@ import { RefusalFloor } from './credentials/refusal-floor.ts'
 import { TokenUse } from './credentials/token-use.ts'
 import { Turns } from './credentials/turns.ts'
 import { type Database, openDatabase } from './db/database.ts'
-import { migrate, schemaState } from './db/migrate.ts'
+import { migrate, schemaState, TOO_NEW } from './db/migrate.ts'
 import { CommandError } from './errors.ts'
 import { type HouseKeys, loadHouseKeys } from './keys/house-keys.ts'
 
@@ -108,10 +108,7 @@ export async function requireSchema(db: Database): Promise<void> {
     throw new CommandError('The database is empty. Run `license-server migrate` or `license-server seed FILE` first.')
   if (known.state === 'behind')
     throw new CommandError('The database is of an older program. Make a backup, then run `license-server migrate`.')
-  if (known.state === 'newer' && !known.mayRun)
-    throw new CommandError(
-      'The database was made by a newer program that this one can not run beside. Update this program.',
-    )
+  if (known.state === 'newer' && !known.mayRun) throw new CommandError(TOO_NEW)
 }
 
 /** Structured lines on standard output. What may hold a secret is left out by name, besides never being put in. */

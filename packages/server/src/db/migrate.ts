@@ -1,5 +1,6 @@
 import { sql } from 'kysely'
 import type { Migration } from 'kysely/migration'
+import { CommandError } from '../errors.ts'
 import type { Database, Db } from './database.ts'
 import { house } from './migrations/0001-house.ts'
 import { signInHolds } from './migrations/0002-sign-in-holds.ts'
@@ -9,7 +10,12 @@ import { schemaDialects } from './migrations/dialect.ts'
 const PROGRAM = 1
 const OLDEST_PROGRAM = 1
 
-function migrations(kind: Database['kind']): Record<string, Migration> {
+export const TOO_NEW = 'The database was made by a newer program that this one can not run beside. Update this program.'
+
+/** Steps by name, in their order. */
+export type Steps = Record<string, Migration>
+
+export function allSteps(kind: Database['kind']): Steps {
   const dialect = schemaDialects[kind]
   return { '0001-house': house(dialect), '0002-sign-in-holds': signInHolds(dialect) }
 }
@@ -20,9 +26,13 @@ export type SchemaState =
   /** Made by a newer program that says whether this one may still run on it. */
   | { state: 'newer'; mayRun: boolean }
 
-/** Brings the schema up to this program. Tells which steps it took. One process at a time. */
-export async function migrate(database: Database): Promise<string[]> {
-  const known = await schemaState(database)
+/**
+ * Brings the schema up to this program. Tells which steps it took. One process at a time. Other steps than all of this
+ * program's are for tests. @throws CommandError when a newer program made it that this one can not run beside
+ */
+export async function migrate(database: Database, steps: Steps = allSteps(database.kind)): Promise<string[]> {
+  const known = await schemaState(database, steps)
+  if (known.state === 'newer' && !known.mayRun) throw new CommandError(TOO_NEW)
   if (known.state === 'newer') return []
   // Each step and Kysely's note of it are one transaction, so that a step is never half taken.
   const taken: string[] = []
@@ -34,7 +44,7 @@ export async function migrate(database: Database): Promise<string[]> {
       .addColumn('name', 'text', (c) => c.primaryKey().notNull())
       .execute()
     const done = new Set(await doneSteps(tx))
-    for (const [name, step] of Object.entries(migrations(database.kind))) {
+    for (const [name, step] of Object.entries(steps)) {
       if (done.has(name)) continue
       await step.up(tx)
       await sql`insert into migrations (name) values (${name})`.execute(tx)
@@ -59,11 +69,11 @@ async function doneSteps(db: Db): Promise<string[]> {
   return rows.map((row) => row.name)
 }
 
-export async function schemaState(database: Database): Promise<SchemaState> {
+export async function schemaState(database: Database, steps: Steps = allSteps(database.kind)): Promise<SchemaState> {
   const tables = await database.read.introspection.getTables()
   if (!tables.some((table) => table.name === 'migrations')) return { state: 'empty' }
   const done = await doneSteps(database.read)
-  const known = Object.keys(migrations(database.kind))
+  const known = Object.keys(steps)
   if (done.some((name) => !known.includes(name))) {
     const row = await database.read
       .selectFrom('house')

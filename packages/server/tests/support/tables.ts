@@ -4,7 +4,7 @@ import type { TestServer } from './server.ts'
 export type Rows = Record<string, unknown>[]
 
 /** Everything that is stored, table by table, in an order that does not depend on the database. */
-export async function allTables({ ctx }: Pick<TestServer, 'ctx'>): Promise<Record<string, Rows>> {
+export async function allTables({ ctx }: { ctx: Pick<TestServer['ctx'], 'db'> }): Promise<Record<string, Rows>> {
   const tables: Record<string, Rows> = {}
   for (const { name } of await ctx.db.read.introspection.getTables()) {
     const { rows } = await sql<Record<string, unknown>>`select * from ${sql.table(name)}`.execute(ctx.db.read)
