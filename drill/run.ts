@@ -12,6 +12,7 @@ import { drill as settings } from './settings.ts'
 import type { DatabaseKind, Drill, Measured } from './support/drill.ts'
 import { Stage } from './support/stage.ts'
 import { seconds, table } from './support/table.ts'
+import { drill as upgrade } from './upgrade.ts'
 
 const DRILLS: Record<string, Drill> = {
   settings: settings,
@@ -23,6 +24,7 @@ const DRILLS: Record<string, Drill> = {
   guessing: guessing,
   'refusal-times': refusalTimes,
   crowd: crowd,
+  upgrade: upgrade,
 }
 const DATABASES: Record<DatabaseKind, string> = { sqlite: 'SQLite', postgres: 'PostgreSQL' }
 

@@ -27,8 +27,19 @@ export type Program = {
 export type ServerProcess = Program & { url: string; readyMs: number }
 
 export function startProgram(stage: Stage, args: readonly string[], settings: Settings, input?: string): Program {
+  return startFile(stage, MAIN, args, settings, input)
+}
+
+/** Another program of ours than the server's. */
+export function startFile(
+  stage: Stage,
+  file: string,
+  args: readonly string[],
+  settings: Settings,
+  input?: string,
+): Program {
   const startedAt = performance.now()
-  const child = spawn(process.execPath, ['--conditions=cloudspot-source', MAIN, ...args], {
+  const child = spawn(process.execPath, ['--conditions=cloudspot-source', file, ...args], {
     env: { ...foreignSettings(), ...settings },
     stdio: 'pipe',
   })
