@@ -5,5 +5,7 @@ import { ringPlace } from '../keys/house-keys.ts'
 
 /** Why the key ring is not the one of this house, as a sentence; undefined when it is. Makes neither a ring nor a mark. */
 export async function keyFault(config: Config, database: Database): Promise<string | undefined> {
-  return (await examineKeys(database.read, ringPlace(config))).fault
+  const { fault } = await examineKeys(database.read, ringPlace(config))
+  // What to do when it is gone for good is about the house that stands, not about a file.
+  return fault?.split('\n')[0]
 }
