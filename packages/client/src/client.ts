@@ -43,7 +43,7 @@ export class LicenseClient<Slugs extends string = string> {
    */
   async authenticate(email: string, password: string, options: SignInOptions = {}): Promise<Session<Slugs>> {
     const { userAddress } = options
-    if (userAddress !== undefined && !/^[\w:.%]{2,80}$/.test(userAddress))
+    if (userAddress !== undefined && !/^(\d{1,3}(\.\d{1,3}){3}|[\da-f:]*:[\da-f:.]*)$/i.test(userAddress))
       throw new TypeError('userAddress must be one IP address, such as 192.0.2.7 or 2001:db8::1')
     // An application may hand on what somebody sent it as JSON; nothing but two strings can be right.
     if (typeof email !== 'string' || typeof password !== 'string') {

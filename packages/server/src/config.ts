@@ -29,6 +29,7 @@ export type Config = {
   /** Hashes computed at once, and sign-ins that may wait for their turn. */
   hashConcurrency: number
   hashQueue: number
+  hashWaitSeconds: number
   shutdownSeconds: number
 }
 
@@ -54,6 +55,7 @@ const SETTINGS = [
   'PASSWORD_MIN_LENGTH',
   'HASH_CONCURRENCY',
   'HASH_QUEUE',
+  'HASH_WAIT_SECONDS',
   'SHUTDOWN_SECONDS',
 ] as const
 type Setting = (typeof SETTINGS)[number]
@@ -119,6 +121,7 @@ export function readConfig(env: Record<string, string | undefined>): Config {
     passwordMinLength: whole('PASSWORD_MIN_LENGTH', 12, PASSWORD_MIN_FLOOR, 128),
     hashConcurrency: whole('HASH_CONCURRENCY', availableParallelism(), 1, 256),
     hashQueue: whole('HASH_QUEUE', 100, 0, 100_000),
+    hashWaitSeconds: whole('HASH_WAIT_SECONDS', 2, 1, 600),
     shutdownSeconds: whole('SHUTDOWN_SECONDS', 25, 1, 600),
   }
   if (!isTimeZone(config.timeZone)) {

@@ -55,6 +55,7 @@ export async function createContext(config: Config, options: ContextOptions = {}
     await requireSchema(db)
     const keys = await loadHouseKeys(config, db)
     const tokenUse = new TokenUse()
+    const waitMs = config.hashWaitSeconds * 1000
     const refusals = new Refusals()
     return {
       config,
@@ -62,8 +63,8 @@ export async function createContext(config: Config, options: ContextOptions = {}
       now: options.now ?? Date.now,
       log,
       keys,
-      hasher: new Hasher({ concurrency: config.hashConcurrency, queue: config.hashQueue }),
-      turns: new Turns(config.hashQueue),
+      hasher: new Hasher({ concurrency: config.hashConcurrency, queue: config.hashQueue, waitMs }),
+      turns: new Turns({ limit: config.hashQueue, waitMs }),
       refusalFloor: new RefusalFloor(),
       facts: prepareFacts(db),
       trees: new TreeCache(),

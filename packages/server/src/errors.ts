@@ -14,6 +14,7 @@ export const CATALOGUE = {
   not_found: { status: 404, title: 'There is nothing at this address' },
   method_not_allowed: { status: 405, title: 'This address does not take this method' },
   request_timeout: { status: 408, title: 'The request came too slowly' },
+  last_operator: { status: 409, title: 'The last operator of a house stays' },
   body_too_large: { status: 413, title: 'The body is too large' },
   unsupported_media_type: { status: 415, title: 'The body must be JSON' },
   expectation_failed: { status: 417, title: 'The expectation can not be met' },

@@ -1,6 +1,6 @@
 import type { Command } from 'commander'
 import type { Context } from '../context.ts'
-import { removeMember, takeSeat } from '../credentials/accounts.ts'
+import { endSeat, removeMember } from '../credentials/accounts.ts'
 import { CommandError } from '../errors.ts'
 import { requireApplicationCalled, requireCompany, requireUser } from './find.ts'
 import { print, withHouse } from './report.ts'
@@ -49,7 +49,7 @@ async function seat(ctx: Context, email: string, options: Options & { applicatio
   const company = await requireCompany(ctx, options.company)
   const application = await requireApplicationCalled(ctx, options.application)
   const key = { userId: user.id, companyId: company.id, applicationId: application.id }
-  if (!(await takeSeat(ctx, key)))
+  if (!(await endSeat(ctx, key)))
     throw new CommandError(`${user.email} has no seat in ${application.name} for ${company.name}. Nothing was changed.`)
   print(options.json, { user: user.email, company: company.id, application: application.id }, () => [
     `${user.email} may no longer use ${application.name} for ${company.name}; the seat is free.`,

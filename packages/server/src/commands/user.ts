@@ -2,7 +2,7 @@ import type { Command } from 'commander'
 import type { Context } from '../context.ts'
 import { changePassword, deleteUser, switchUser } from '../credentials/accounts.ts'
 import { commonPasswords } from '../credentials/common-passwords.ts'
-import { countOtherOperators, countUsers, type ListedUser, listUsers } from '../directory/user-store.ts'
+import { countUsers, type ListedUser, listUsers } from '../directory/user-store.ts'
 import { passwordFault } from '../domain/password-policy.ts'
 import { CommandError } from '../errors.ts'
 import { requireUser, wholeNumber } from './find.ts'
@@ -86,7 +86,7 @@ function stateOf(user: ListedUser): string {
 
 async function setActive(ctx: Context, email: string, isActive: boolean, options: Options): Promise<void> {
   const user = await requireUser(ctx, email)
-  await switchUser(ctx, user.id, isActive)
+  if (!(await switchUser(ctx, user.id, isActive))) throw deletedMeanwhile(user.email)
   const state = isActive ? 'switched on' : 'switched off'
   const changed = user.isActive !== isActive
   print(options.json, { user: user.email, isActive, changed }, () => {
@@ -102,7 +102,7 @@ async function setPassword(ctx: Context, email: string, options: Options & { pas
   const password = await askPassword(user.email, { fromStdin: options.passwordStdin ?? false, faultOf })
   const fault = faultOf(password)
   if (fault !== undefined) throw new CommandError(`The password ${fault}. Nothing was changed.`)
-  await changePassword(ctx, user.id, await ctx.hasher.hash(password))
+  if (!(await changePassword(ctx, user.id, await ctx.hasher.hash(password)))) throw deletedMeanwhile(user.email)
   print(options.json, { user: user.email, changed: true }, () => [
     `${user.email} has a new password, and every session has ended.`,
     ...(user.isActive ? [] : ['The account is switched off, though.']),
@@ -111,8 +111,6 @@ async function setPassword(ctx: Context, email: string, options: Options & { pas
 
 async function remove(ctx: Context, email: string, options: Options & { yes?: boolean }): Promise<void> {
   const user = await requireUser(ctx, email)
-  if (user.isOperator && user.isActive && (await countOtherOperators(ctx.db.read, user.id)) === 0)
-    throw new CommandError(`${user.email} is the only operator. Make somebody else one first; nothing was changed.`)
   if (!options.yes)
     throw new CommandError(
       `This deletes ${user.email} for good: name, password, PIN, sign-ins, memberships and seats. It can not be taken back.`,
@@ -123,6 +121,10 @@ async function remove(ctx: Context, email: string, options: Options & { yes?: bo
     `${user.email} is deleted, with ${counted(deleted.memberships, 'membership')}, ${counted(deleted.seats, 'seat')} and ${counted(deleted.tokens, 'sign-in')}.`,
     `What stays is the id ${user.id}, which nobody gets again.`,
   ])
+}
+
+function deletedMeanwhile(email: string): CommandError {
+  return new CommandError(`${email} was deleted meanwhile. Nothing was changed.`)
 }
 
 function counted(count: number, what: string): string {

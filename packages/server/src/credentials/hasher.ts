@@ -1,7 +1,8 @@
 import { AppError } from '../errors.ts'
 import { hashPassword, type StoredPassword, verifyPassword } from './password-hash.ts'
 
-export type HasherOptions = { concurrency: number; queue: number }
+/** `waitMs`: how long one may wait for its turn. */
+export type HasherOptions = { concurrency: number; queue: number; waitMs: number }
 
 /** Of a random password that nobody has, with today's parameters (tests/sign-in/hashing-gate.test.ts). */
 export const DECOY: StoredPassword = {
@@ -17,7 +18,7 @@ export async function verifyAnyway(password: string, stored: StoredPassword | un
 
 /** A place at the gate, from coming to leaving. */
 export type Place = Disposable & {
-  /** Waits for its turn and hashes in it, once. @throws AppError `busy` when it was given to another lane meanwhile */
+  /** Waits for its turn and hashes in it, once. @throws AppError `busy` when it was given to another lane meanwhile, or the wait grew too long */
   run<T>(act: () => Promise<T>): Promise<T>
 }
 
@@ -50,17 +51,9 @@ export class Hasher {
     return this.#held
   }
 
-  hash(password: string): Promise<string> {
-    return this.#once(() => hashPassword(password))
-  }
-
-  verify(password: string, stored: StoredPassword | undefined): Promise<boolean> {
-    return this.#once(() => verifyAnyway(password, stored))
-  }
-
-  async #once<T>(act: () => Promise<T>): Promise<T> {
+  async hash(password: string): Promise<string> {
     using place = this.enter('')
-    return await place.run(act)
+    return await place.run(() => hashPassword(password))
   }
 
   /** Before anything is asked of the database for one who would get no place. @throws AppError `busy` */
@@ -107,15 +100,22 @@ export class Hasher {
       return
     }
     await new Promise<void>((resolve, reject) => {
-      const start = () => {
-        leave()
-        resolve()
-      }
       const giveUp = (error: AppError) => {
+        clearTimeout(timer)
         leave()
         reject(error)
       }
-      lane.waiting.push({ start, giveUp })
+      const start = () => {
+        clearTimeout(timer)
+        leave()
+        resolve()
+      }
+      const waiter = { start, giveUp }
+      lane.waiting.push(waiter)
+      const timer = setTimeout(() => {
+        lane.waiting.splice(lane.waiting.indexOf(waiter), 1)
+        giveUp(busy())
+      }, this.#options.waitMs)
     })
   }
 

@@ -1,12 +1,18 @@
 import type { Db } from '../db/database.ts'
 
-/** When the user signed in from there last. */
-export async function findKnownAddress(db: Db, userId: string, address: string): Promise<number | undefined> {
+/** When the user signed in from there last, if that was after `since`. */
+export async function findKnownAddress(
+  db: Db,
+  userId: string,
+  address: string,
+  since: number,
+): Promise<number | undefined> {
   const row = await db
     .selectFrom('known_addresses')
     .select('last_at')
     .where('user_id', '=', userId)
     .where('address', '=', address)
+    .where('last_at', '>', since)
     .executeTakeFirst()
   return row?.last_at
 }
@@ -34,4 +40,20 @@ export async function trimAddresses(db: Db, userId: string, kept: number): Promi
 
 export async function deleteAddressesOfUser(db: Db, userId: string): Promise<void> {
   await db.deleteFrom('known_addresses').where('user_id', '=', userId).execute()
+}
+
+/** Deletes some of those that nobody signed in from for long. Tells how many. */
+export async function purgeAddresses(db: Db, before: number, limit: number): Promise<number> {
+  const old = db
+    .selectFrom('known_addresses')
+    .select(['user_id', 'address'])
+    .where('last_at', '<', before)
+    .orderBy('last_at')
+    .limit(limit)
+  const deleted = await db
+    .deleteFrom('known_addresses')
+    .where('last_at', '<', before)
+    .where((e) => e(e.refTuple('user_id', 'address'), 'in', old.$asTuple('user_id', 'address')))
+    .executeTakeFirst()
+  return Number(deleted.numDeletedRows)
 }

@@ -84,6 +84,11 @@ export async function purgeThrottles(db: Db, now: number, limit: number): Promis
     .where('last_at', '<=', now - FORGOTTEN_AFTER_MS)
     .orderBy('last_at')
     .limit(limit)
-  const deleted = await db.deleteFrom('throttles').where('key', 'in', old).executeTakeFirst()
+  // The condition again: one of them may have been tried meanwhile.
+  const deleted = await db
+    .deleteFrom('throttles')
+    .where('key', 'in', old)
+    .where('last_at', '<=', now - FORGOTTEN_AFTER_MS)
+    .executeTakeFirst()
   return Number(deleted.numDeletedRows)
 }

@@ -5,6 +5,7 @@ import { canonicalEmail } from '../domain/email.ts'
 import {
   ACCOUNT_LIMIT,
   ADDRESS_LIMIT,
+  forgiven,
   isCountedFirst,
   type Limit,
   type Throttle,
@@ -27,6 +28,8 @@ import {
 const DAY = 86_400_000
 /** Of one user, so that no application can grow the table without end. */
 const KNOWN_ADDRESSES = 20
+/** Since the last sign-in from there. */
+export const KNOWN_FOR_MS = 90 * DAY
 /** Names without an account share so many counts: more than can be hashed in the time that they are kept. */
 const NAME_BITS = 20
 
@@ -36,12 +39,14 @@ export type Claimant = { username: string; userId: string | undefined; address: 
 /** One count that a try is on. */
 type Count = { key: string; userId: string | null; address: string | null; limit: Limit }
 
+/** A count that a try is on already, as it was before and after it. */
+type Taken = { count: Count; before: Throttle; after: Throttle }
+
 /** A try that may go on to the hashing. */
 export type Try = {
-  /** It is on these counts already. */
-  counted: readonly Count[]
+  taken: readonly Taken[]
   /** On these it comes when it was wrong. */
-  uncounted: readonly Count[]
+  untaken: readonly Count[]
 }
 
 /**
@@ -52,7 +57,7 @@ export async function countsOf(ctx: Context, claimant: Claimant): Promise<[Count
   const { userId = null, address = null } = claimant
   if (address === null) return [nameCount(ctx, claimant)]
   // Asked for names without an account too: the time tells nothing.
-  const knownAt = await findKnownAddress(ctx.db.read, userId ?? '', address)
+  const knownAt = await findKnownAddress(ctx.db.read, userId ?? '', address, ctx.now() - KNOWN_FOR_MS)
   if (userId !== null && knownAt !== undefined)
     return [{ key: `user ${userId} ${address}`, userId, address, limit: ACCOUNT_LIMIT }]
   return [nameCount(ctx, claimant), { key: `address ${address}`, userId: null, address, limit: ADDRESS_LIMIT }]
@@ -60,7 +65,8 @@ export async function countsOf(ctx: Context, claimant: Claimant): Promise<[Count
 
 function nameCount(ctx: Context, { username, userId }: Claimant): Count {
   if (userId !== undefined) return { key: `user ${userId}`, userId, address: null, limit: ACCOUNT_LIMIT }
-  const name = canonicalEmail(username) ?? username.trim().toLowerCase()
+  // What is no address is of its own kind: lower case makes an address of some look-alikes, whose account does not wait with them.
+  const name = canonicalEmail(username) ?? `no address ${username.trim().toLowerCase()}`
   // Keyed and cut: people type their password there, and nobody can find a name that shares another's count.
   const hash = Buffer.from(keyedHash(ctx.keys, 'names without an account', name), 'base64url')
   const bucket = hash.readUInt32BE() >>> (32 - NAME_BITS)
@@ -80,29 +86,35 @@ export async function requireNoWait(ctx: Context, counts: readonly Count[]): Pro
 export async function takeTry(ctx: Context, counts: readonly Count[]): Promise<Try> {
   const found = await requireNoWait(ctx, counts)
   const now = ctx.now()
-  const counted = counts.filter(({ key, limit }) => isCountedFirst(found.get(key), limit, now))
+  const first = counts.filter(({ key, limit }) => isCountedFirst(found.get(key), limit, now))
   // All or none: a refusal by one count takes the other one back.
-  if (counted.length > 0) await ctx.db.transaction((tx) => addTry(ctx, tx, counted, 'when_free'))
-  return { counted, uncounted: counts.filter((count) => !counted.includes(count)) }
+  const taken = first.length === 0 ? [] : await ctx.db.transaction((tx) => addTry(ctx, tx, first, 'when_free'))
+  return { taken, untaken: counts.filter((count) => !first.includes(count)) }
 }
 
 /** After a wrong password. */
-export async function keepTry(ctx: Context, { uncounted }: Try): Promise<void> {
-  if (uncounted.length > 0) await ctx.db.transaction((tx) => addTry(ctx, tx, uncounted, 'always'))
+export async function keepTry(ctx: Context, { untaken }: Try): Promise<void> {
+  if (untaken.length > 0) await ctx.db.transaction((tx) => addTry(ctx, tx, untaken, 'always'))
 }
 
-/** After the right one, in the transaction that gives the token: the account starts anew. */
-export async function forgiveTry(ctx: Context, tx: Tx, { counted }: Try): Promise<void> {
-  for (const { key } of counted) {
-    if (key.startsWith('user ')) await deleteThrottle(tx, key)
-    else await takeBack(ctx, tx, key)
-  }
+/** When nothing was hashed after all. */
+export async function returnTry(ctx: Context, { taken }: Try): Promise<void> {
+  if (taken.length > 0) await ctx.db.transaction((tx) => takeBack(ctx, tx, taken))
+}
+
+/** After the right one, in the transaction that gives the token. */
+export async function forgiveTry(ctx: Context, tx: Tx, { taken }: Try): Promise<void> {
+  await takeBack(
+    ctx,
+    tx,
+    taken.map((each) => ({ ...each, before: forgiven(each.before, each.count.limit) })),
+  )
 }
 
 /** Where a user signed in from, when that is new or was long ago. */
 export async function rememberAddress(tx: Tx, { userId, address }: Claimant, now: number): Promise<void> {
   if (userId === undefined || address === undefined) return
-  const knownAt = await findKnownAddress(tx, userId, address)
+  const knownAt = await findKnownAddress(tx, userId, address, 0)
   if (knownAt !== undefined && now - knownAt < DAY) return
   await noteAddress(tx, userId, address, now)
   if (knownAt === undefined) await trimAddresses(tx, userId, KNOWN_ADDRESSES)
@@ -125,28 +137,36 @@ export async function liftAddress(ctx: Context, address: string): Promise<number
   return ctx.db.transaction((tx) => deleteThrottlesOfAddress(tx, address))
 }
 
-async function takeBack(ctx: Context, tx: Tx, key: string): Promise<void> {
-  const found = await lockThrottle(ctx, tx, key)
-  if (found) await setThrottle(tx, key, withoutTry(found))
-}
-
-async function addTry(ctx: Context, tx: Tx, counts: readonly Count[], when: 'when_free' | 'always'): Promise<void> {
-  for (const count of counts) {
-    const now = ctx.now()
-    const before = await lockOrMake(ctx, tx, count, now)
-    const wait = waitOf(before, now)
-    if (when === 'when_free' && wait > 0) throw tooManyAttempts(wait)
-    await setThrottle(tx, count.key, withTry(before, count.limit, now))
+async function takeBack(ctx: Context, tx: Tx, taken: readonly Taken[]): Promise<void> {
+  for (const each of taken) {
+    const { key } = each.count
+    const found = await lockThrottle(ctx, tx, key)
+    if (found) await setThrottle(tx, key, withoutTry(found, each))
   }
 }
 
-async function lockOrMake(ctx: Context, tx: Tx, count: Count, now: number): Promise<Throttle | undefined> {
-  const { key, userId: user_id, address } = count
+async function addTry(ctx: Context, tx: Tx, counts: readonly Count[], when: 'when_free' | 'always'): Promise<Taken[]> {
+  const taken: Taken[] = []
+  for (const count of counts) {
+    const before = await lockOrMake(ctx, tx, count)
+    // After the wait for the lock, in which time went by.
+    const now = ctx.now()
+    const wait = waitOf(before, now)
+    if (when === 'when_free' && wait > 0) throw tooManyAttempts(wait)
+    const after = withTry(before, count.limit, now)
+    await setThrottle(tx, count.key, after)
+    taken.push({ count, before, after })
+  }
+  return taken
+}
+
+async function lockOrMake(ctx: Context, tx: Tx, { key, userId: user_id, address }: Count): Promise<Throttle> {
   const found = await lockThrottle(ctx, tx, key)
   if (found) return found
+  const now = ctx.now()
   await insertThrottle(tx, { key, user_id, address, tries: 0, last_at: now, next_at: now })
   // Whoever made it: the lock is ours now.
-  return lockThrottle(ctx, tx, key)
+  return (await lockThrottle(ctx, tx, key)) ?? { tries: 0, lastAt: now, nextAt: now }
 }
 
 /** Held until the end of the transaction: another node waits for what became of this try. */

@@ -1,14 +1,18 @@
-/**
- * One at a time for each key, in this process: of many tries on one account each sees what became of the one before.
- * So many may wait, for all keys together; the rest is refused by the caller.
- */
+import { busy } from './hasher.ts'
+
+/** `limit`: how many may wait, for all keys together. `waitMs`: how long one may. */
+export type TurnsOptions = { limit: number; waitMs: number }
+
+type Waiter = { start(): void }
+
+/** One at a time for each key, in this process: of many tries on one account each sees what became of the one before. */
 export class Turns {
-  readonly #limit: number
-  readonly #waiting = new Map<string, (() => void)[]>()
+  readonly #options: TurnsOptions
+  readonly #waiting = new Map<string, Waiter[]>()
   #count = 0
 
-  constructor(limit: number) {
-    this.#limit = limit
+  constructor(options: TurnsOptions) {
+    this.#options = options
   }
 
   /** Whether somebody has this key's turn now. */
@@ -16,25 +20,36 @@ export class Turns {
     return this.#waiting.has(key)
   }
 
-  /** Whether one who comes now would have to wait, and too many do already. */
-  isFull(key: string): boolean {
-    return this.isTaken(key) && this.#count >= this.#limit
-  }
-
+  /** @throws AppError `busy` for one who would have to wait where too many do, or who has waited too long */
   async take(key: string): Promise<Disposable> {
     const waiting = this.#waiting.get(key)
-    if (waiting) {
-      this.#count++
-      await new Promise<void>((resolve) => waiting.push(resolve))
-      this.#count--
-    } else this.#waiting.set(key, [])
+    if (waiting) await this.#wait(waiting)
+    else this.#waiting.set(key, [])
     return { [Symbol.dispose]: () => this.#pass(key) }
+  }
+
+  async #wait(waiting: Waiter[]): Promise<void> {
+    if (this.#count >= this.#options.limit) throw busy()
+    this.#count++
+    const { promise, resolve, reject } = Promise.withResolvers<void>()
+    const waiter = { start: resolve }
+    waiting.push(waiter)
+    const timer = setTimeout(() => {
+      waiting.splice(waiting.indexOf(waiter), 1)
+      reject(busy())
+    }, this.#options.waitMs)
+    try {
+      await promise
+    } finally {
+      clearTimeout(timer)
+      this.#count--
+    }
   }
 
   #pass(key: string): void {
     // Handed over, so that nobody slips in between.
     const next = this.#waiting.get(key)?.shift()
-    if (next) next()
+    if (next) next.start()
     else this.#waiting.delete(key)
   }
 }

@@ -1,15 +1,27 @@
 import type { Db } from '../db/database.ts'
 
-/** False when the user is no member, or is none any more. */
-export async function endMembership(db: Db, userId: string, companyId: string): Promise<boolean> {
-  const ended = await db
+/** Also one whose membership is switched off and who still holds a seat. */
+export async function isMember(db: Db, userId: string, companyId: string): Promise<boolean> {
+  const row = await db
+    .selectFrom('memberships as m')
+    .leftJoin('seats as s', (join) =>
+      join.onRef('s.user_id', '=', 'm.user_id').onRef('s.company_id', '=', 'm.company_id'),
+    )
+    .select('m.user_id')
+    .where('m.user_id', '=', userId)
+    .where('m.company_id', '=', companyId)
+    .where((e) => e.or([e('m.active', '=', 1), e('s.user_id', 'is not', null)]))
+    .executeTakeFirst()
+  return row !== undefined
+}
+
+export async function endMembership(db: Db, userId: string, companyId: string): Promise<void> {
+  await db
     .updateTable('memberships')
     .set({ active: 0, is_primary: 0 })
     .where('user_id', '=', userId)
     .where('company_id', '=', companyId)
-    .where('active', '=', 1)
-    .executeTakeFirst()
-  return ended.numUpdatedRows === 1n
+    .execute()
 }
 
 /** In all companies. Tells how many there were. */

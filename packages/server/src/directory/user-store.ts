@@ -1,4 +1,4 @@
-import type { Db } from '../db/database.ts'
+import type { Database, Db, Tx } from '../db/database.ts'
 
 export type Account = {
   id: string
@@ -26,21 +26,26 @@ export async function findAccount(db: Db, email: string): Promise<Account | unde
   }
 }
 
-export async function setUserActive(db: Db, id: string, isActive: boolean, now: number): Promise<void> {
-  await db
+/** False for a user who was deleted. */
+export async function setUserActive(db: Db, id: string, isActive: boolean, now: number): Promise<boolean> {
+  const changed = await db
     .updateTable('users')
     .set({ active: isActive ? 1 : 0, updated_at: now })
     .where('id', '=', id)
-    .execute()
+    .where('deleted_at', 'is', null)
+    .executeTakeFirst()
+  return changed.numUpdatedRows === 1n
 }
 
-/** Stores our own hash of a password. */
-export async function setPasswordHash(db: Db, id: string, hash: string, now: number): Promise<void> {
-  await db
+/** Stores our own hash of a password. False for a user who was deleted. */
+export async function setPasswordHash(db: Db, id: string, hash: string, now: number): Promise<boolean> {
+  const changed = await db
     .updateTable('users')
     .set({ password_hash: hash, password_foreign: 0, updated_at: now })
     .where('id', '=', id)
-    .execute()
+    .where('deleted_at', 'is', null)
+    .executeTakeFirst()
+  return changed.numUpdatedRows === 1n
 }
 
 /** Leaves the row with nothing of the person in it. */
@@ -77,16 +82,11 @@ export async function findDeletedEmail(db: Db, emailHash: string): Promise<numbe
   return row?.deleted_at ?? undefined
 }
 
-/** Active operators besides this user. */
-export async function countOtherOperators(db: Db, id: string): Promise<number> {
-  const row = await db
-    .selectFrom('users')
-    .select((e) => e.fn.countAll<number>().as('count'))
-    .where('operator', '=', 1)
-    .where('active', '=', 1)
-    .where('id', '<>', id)
-    .executeTakeFirstOrThrow()
-  return row.count
+/** Ids of the active operators, who stay so until the end of the transaction. */
+export async function lockOperators(tx: Tx, kind: Database['kind']): Promise<string[]> {
+  const query = tx.selectFrom('users').select('id').where('operator', '=', 1).where('active', '=', 1).orderBy('id')
+  const rows = await (kind === 'postgres' ? query.forUpdate() : query).execute()
+  return rows.map(({ id }) => id)
 }
 
 export type ListedUser = {

@@ -6,7 +6,8 @@ import ipaddr from 'ipaddr.js'
  * one machine has to itself. Undefined for what is no address.
  */
 export function canonicalAddress(text: string): string | undefined {
-  if (isIP(text) === 0) return undefined
+  // A zone belongs to one machine's wires.
+  if (isIP(text) === 0 || text.includes('%')) return undefined
   const address = ipaddr.process(text)
   if (address instanceof ipaddr.IPv4) return address.toString()
   return `${new ipaddr.IPv6([...address.parts.slice(0, 4), 0, 0, 0, 0]).toRFC5952String()}/64`
@@ -16,14 +17,15 @@ export function canonicalAddress(text: string): string | undefined {
 export function isNetwork(text: string): boolean {
   const [address = '', bits, ...rest] = text.split('/')
   const version = isIP(address)
-  if (version === 0 || rest.length > 0) return false
+  if (version === 0 || address.includes('%') || rest.length > 0 || isMapped(address)) return false
   return bits === undefined || (/^\d{1,3}$/.test(bits) && Number(bits) <= (version === 4 ? 32 : 128))
 }
 
 /** Whether an address lies in one of the networks; an IPv4 address never in one of IPv6, nor the other way round. */
 export function isInNetworks(address: string, networks: readonly string[]): boolean {
-  if (isIP(address) === 0) return false
-  const found = ipaddr.process(address)
+  const plain = address.replace(/%.*$/, '')
+  if (isIP(plain) === 0) return false
+  const found = ipaddr.process(plain)
   return networks.some((network) => {
     const [base = '', bits] = network.split('/')
     const net = ipaddr.parse(base)
@@ -31,4 +33,10 @@ export function isInNetworks(address: string, networks: readonly string[]): bool
       net.kind() === found.kind() && found.match(net, bits === undefined ? net.toByteArray().length * 8 : Number(bits))
     )
   })
+}
+
+/** IPv4 written as IPv6: to be written as IPv4. */
+function isMapped(address: string): boolean {
+  const found = ipaddr.parse(address)
+  return found instanceof ipaddr.IPv6 && found.isIPv4MappedAddress()
 }

@@ -74,22 +74,27 @@ export async function validateImpersonation(
   if (typeof token !== 'string' || !UUID.test(token)) throw invalid()
   const now = ctx.now()
   return ctx.db.transaction(async (tx) => {
+    const hash = secretHash(token)
+    const found = await tx
+      .selectFrom('impersonations')
+      .select('user_id')
+      .where('hash', '=', hash)
+      .where('application_id', '=', application.id)
+      .executeTakeFirst()
+    if (!found) throw invalid()
+    // The user first, as whatever ends something does: one waits for the other, not both for each other.
+    const users = tx.selectFrom('users').select(['email', 'operator', 'active']).where('id', '=', found.user_id)
+    const user = await (ctx.db.kind === 'postgres' ? users.forShare() : users).executeTakeFirstOrThrow()
     // The update decides which of two wins.
     const used = await tx
       .updateTable('impersonations')
       .set({ used_at: now })
-      .where('hash', '=', secretHash(token))
-      .where('application_id', '=', application.id)
+      .where('hash', '=', hash)
       .where('used_at', 'is', null)
       .where('expires_at', '>', now)
       .returning(['id', 'user_id', 'company_id', 'reason', 'started_by', 'session_ends_at'])
       .executeTakeFirst()
     if (!used) throw invalid()
-    const user = await tx
-      .selectFrom('users')
-      .select(['email', 'operator', 'active'])
-      .where('id', '=', used.user_id)
-      .executeTakeFirstOrThrow()
     if (user.active !== 1 || user.operator === 1) throw invalid()
     const impersonation = { id: used.id, companyId: used.company_id, endsAt: used.session_ends_at }
     const issued = await issueToken(ctx, tx, { userId: used.user_id, applicationId: application.id, impersonation })

@@ -46,7 +46,9 @@ async function seedUser(
       : entry.managed_by
   if (typeof entry.managed_by === 'string' && !managedBy) return undefined
   const id = entry.id?.toLowerCase()
-  const stored = await tx.selectFrom('users').selectAll().where('email', '=', email).executeTakeFirst()
+  const users = tx.selectFrom('users').selectAll().where('email', '=', email)
+  // Locked against a deletion, which would leave what is written here on a row that has nobody.
+  const stored = await (seeding.kind === 'postgres' ? users.forUpdate() : users).executeTakeFirst()
   if (stored && id !== undefined && stored.id !== id)
     return seeding.fault(`${path}/id`, `${email} has the id ${stored.id}`)
   const given = {
@@ -104,10 +106,15 @@ async function seedUser(
   return row.id
 }
 
-async function seedMembership(seeding: Seeding, path: string, userId: string, entry: MembershipEntry): Promise<void> {
+async function seedMembership(
+  seeding: Seeding,
+  path: string,
+  userId: string,
+  entry: MembershipEntry,
+): Promise<undefined> {
   const { tx, now } = seeding
   const company = await seeding.company(`${path}/company`, entry.company)
-  if (!company || !seeding.isFirst(path, `membership of ${userId}`, company.id)) return
+  if (!company || !seeding.isFirst(path, `membership of ${userId}`, company.id)) return undefined
   const stored = await tx
     .selectFrom('memberships')
     .selectAll()
@@ -147,5 +154,12 @@ async function seedMembership(seeding: Seeding, path: string, userId: string, en
       seeding.counts.memberships.changed++
     }
   }
+  const wasOff = stored !== undefined && stored.active === 0 && entry.active === undefined
+  if (wasOff && (entry.grants ?? []).length > 0)
+    return seeding.fault(
+      `${path}/grants`,
+      `the membership is switched off, so that nothing can be granted: write "active": true to switch it on, or leave the grants out`,
+    )
   await seedGrants(seeding, path, { userId, company }, entry.grants ?? [])
+  return undefined
 }

@@ -33,6 +33,7 @@ export async function seedHouse(
       now: ctx.now(),
       zone: ctx.config.timeZone,
       keys: ctx.keys,
+      kind: ctx.db.kind,
       takesUpDeleted: options.takesUpDeleted ?? false,
     })
     seeding.faults.push(...faults)

@@ -1,4 +1,4 @@
-import type { Tx } from '../db/database.ts'
+import type { Database, Tx } from '../db/database.ts'
 import { readMoment } from '../domain/day.ts'
 import { END_OF_TIME, type Interval, START_OF_TIME } from '../domain/interval.ts'
 import { UUID } from '../domain/limits.ts'
@@ -23,6 +23,7 @@ export class Seeding {
   readonly now: number
   readonly zone: string
   readonly keys: KeyRing
+  readonly kind: Database['kind']
   /** Whether an address of a deleted user is given to a new one. */
   readonly takesUpDeleted: boolean
   readonly faults: Fault[] = []
@@ -30,11 +31,15 @@ export class Seeding {
   readonly #companies = new Map<string, { id: string; name: string } | 'many' | undefined>()
   readonly #seen = new Map<string, string>()
 
-  constructor(tx: Tx, house: { now: number; zone: string; keys: KeyRing; takesUpDeleted: boolean }) {
+  constructor(
+    tx: Tx,
+    house: { now: number; zone: string; keys: KeyRing; kind: Database['kind']; takesUpDeleted: boolean },
+  ) {
     this.tx = tx
     this.now = house.now
     this.zone = house.zone
     this.keys = house.keys
+    this.kind = house.kind
     this.takesUpDeleted = house.takesUpDeleted
     const zero = () => ({ added: 0, changed: 0 })
     this.counts = {

@@ -1,4 +1,6 @@
 import { setImmediate } from 'node:timers/promises'
+import { purgeAddresses } from '../credentials/known-address-store.ts'
+import { KNOWN_FOR_MS } from '../credentials/throttle.ts'
 import { purgeThrottles } from '../credentials/throttle-store.ts'
 import { purgeTokens } from '../credentials/token-store.ts'
 import type { Job } from './job.ts'
@@ -16,6 +18,7 @@ export const purge: Job = {
   async run(ctx) {
     const before = ctx.now() - KEPT_DAYS * DAY
     await ctx.db.transaction((tx) => purgeTokens(tx, before, BATCH))
+    await ctx.db.transaction((tx) => purgeAddresses(tx, ctx.now() - KNOWN_FOR_MS, BATCH))
     // A flood of invented names makes more of them in a minute than one batch holds.
     while ((await ctx.db.transaction((tx) => purgeThrottles(tx, ctx.now(), BATCH))) === BATCH) await setImmediate()
   },

@@ -1,7 +1,7 @@
 import type { Context } from '../context.ts'
 import { verifyAnyway } from '../credentials/hasher.ts'
 import { hashPassword, needsRehash } from '../credentials/password-hash.ts'
-import { keepTry } from '../credentials/throttle.ts'
+import { keepTry, returnTry } from '../credentials/throttle.ts'
 import type { Account } from '../directory/user-store.ts'
 import { AppError } from '../errors.ts'
 import type { Entry } from './enter.ts'
@@ -26,13 +26,18 @@ export async function checkPassword(
   password: string,
 ): Promise<Verified> {
   const stored = account?.password
-  const { isRight, rehashed, since } = await place.run(async () => {
+  const hashing = place.run(async () => {
     const start = performance.now()
     const right = await verifyAnyway(password, stored)
     ctx.refusalFloor.saw(performance.now() - start)
     // In the same turn: another one might be refused, and the password was right.
     const anew = right && stored && needsRehash(stored) ? await hashPassword(password) : undefined
     return { isRight: right, rehashed: anew, since: start }
+  })
+  const { isRight, rehashed, since } = await hashing.catch(async (error: unknown) => {
+    // No place after all, or no answer: that was no try.
+    await returnTry(ctx, attempt)
+    throw error
   })
   if (!account || !stored || !isRight) {
     await keepTry(ctx, attempt)

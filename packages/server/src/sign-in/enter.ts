@@ -1,5 +1,5 @@
 import type { Context } from '../context.ts'
-import { busy, type Place } from '../credentials/hasher.ts'
+import type { Place } from '../credentials/hasher.ts'
 import { type Claimant, countsOf, requireNoWait, type Try, takeTry } from '../credentials/throttle.ts'
 
 /** A try that may go on: alone on its account in this process, with a place at the hashing gate. */
@@ -14,7 +14,6 @@ export async function enter(ctx: Context, lane: string, claimant: Claimant): Pro
   const [{ key }] = counts
   // Others are trying the same name: who must wait anyway does not wait in line for being told.
   if (ctx.turns.isTaken(key)) await requireNoWait(ctx, counts)
-  if (ctx.turns.isFull(key)) throw busy()
   using held = new DisposableStack()
   held.use(await ctx.turns.take(key))
   const place = held.use(ctx.hasher.enter(lane))

@@ -53,9 +53,11 @@ async function signInOnce(
   const verified = await checkPassword(ctx, entry, account, password)
   const { facts, answer } = await checkRights(ctx, entry.attempt, account, applicationId)
   const issued = await ctx.db.transaction(async (tx) => {
+    // First, since it locks the user: whatever else ends something does so too.
+    const token = await issueToken(ctx, tx, { userId: verified.userId, applicationId, verified })
     await forgiveTry(ctx, tx, entry.attempt)
     await rememberAddress(tx, claimant, ctx.now())
-    return issueToken(ctx, tx, { userId: verified.userId, applicationId, verified })
+    return token
   })
   return { ...issued, facts, answer }
 }
@@ -65,7 +67,7 @@ async function checkRights(ctx: Context, attempt: Try, account: Account | undefi
     return await checkAccess(ctx, checkAccount(account).id, applicationId)
   } catch (error) {
     // The password was right: that is no try to be counted.
-    if (attempt.counted.length > 0) await ctx.db.transaction((tx) => forgiveTry(ctx, tx, attempt))
+    if (attempt.taken.length > 0) await ctx.db.transaction((tx) => forgiveTry(ctx, tx, attempt))
     throw error
   }
 }

@@ -46,6 +46,7 @@ test('without a setting it serves here only, on port 8000, from ./data', () => {
     passwordMinLength: 12,
     hashConcurrency: availableParallelism(),
     hashQueue: 100,
+    hashWaitSeconds: 2,
     shutdownSeconds: 25,
   } satisfies Config)
 })

@@ -1,6 +1,7 @@
 import assert from 'node:assert/strict'
 import { join } from 'node:path'
 import { describe, test } from 'node:test'
+import { changePassword, deleteUser, switchUser } from '../../src/credentials/accounts.ts'
 import { besideServer, runCommand } from '../commands/run.ts'
 import { call, type Reply, signIn } from '../support/calls.ts'
 import { ACME, GLOBEX, issue, PASSWORD, SMALL_HOUSE, user } from '../support/house.ts'
@@ -214,13 +215,46 @@ for (const database of databases) {
       assert.deepEqual(body.permissions, [{ company_id: ACME, company_name: 'ACME', permissions: ['use_app'] }])
     })
 
+    test('what comes too late for a deleted user changes nothing', async () => {
+      await using server = await startServer(database, { house: HOUSE })
+      const { id } = await server.ctx.db.read
+        .selectFrom('users')
+        .select('id')
+        .where('email', '=', BERT)
+        .executeTakeFirstOrThrow()
+      await deleteUser(server.ctx, { id, email: BERT })
+      const before = (await allTables(server)).users
+      assert.equal(await changePassword(server.ctx, id, 'a string'), false)
+      assert.equal(await switchUser(server.ctx, id, true), false)
+      const after = (await allTables(server)).users?.find((row) => row.id === id)
+      assert.deepEqual([after?.active, after?.password_hash], [0, null])
+      assert.equal(before?.length, (await allTables(server)).users?.length)
+    })
+
+    test('who was taken out of a company gets no seat by the same house file, unless it says so', async () => {
+      await using server = await startServer(database, { house: HOUSE })
+      const run = (...args: string[]) => runCommand(besideServer(server), args)
+      assert.match((await run('member', 'remove', BERT, '--company', 'ACME')).stdout, /2 seats were taken away/)
+      const member = { company: ACME, grants: [{ application: 'crm' }] }
+      const error = await server
+        .seed({ users: [{ email: BERT, companies: [member] }] })
+        .catch((thrown: unknown) => thrown)
+      assert.match(JSON.stringify(error), /\/users\/0\/companies\/0\/grants.*switched off/)
+      await server.seed({ users: [{ email: BERT, companies: [{ ...member, active: true }] }] })
+      assert.equal((await signIn(server, BERT, PASSWORD)).status, 200)
+      // Also where only the switch was set: the seat is freed.
+      await server.seed({ users: [{ email: BERT, companies: [{ company: ACME, active: false }] }] })
+      assert.match((await run('member', 'remove', BERT, '--company', 'ACME')).stdout, /1 seat was taken away/)
+    })
+
     test('the only operator can not be deleted', async () => {
       await using server = await startServer(database, { house: HOUSE })
       const ran = await runCommand(besideServer(server), ['user', 'delete', 'olga@house.test', '--yes'])
       assert.deepEqual(
         [ran.code, ran.stderr],
-        [1, 'olga@house.test is the only operator. Make somebody else one first; nothing was changed.\n'],
+        [1, 'This is the only operator. Make somebody else one first; nothing was changed.\n'],
       )
+      assert.equal((await runCommand(besideServer(server), ['user', 'disable', 'olga@house.test'])).code, 1)
       await server.seed({ users: [user('second@house.test', { operator: true })] })
       assert.equal((await runCommand(besideServer(server), ['user', 'delete', 'olga@house.test', '--yes'])).code, 0)
     })

@@ -3,7 +3,7 @@ import { test } from 'node:test'
 import { Turns } from '../../src/credentials/turns.ts'
 
 test('one at a time for one key, in the order of coming; another key does not wait', async () => {
-  const turns = new Turns(10)
+  const turns = new Turns({ limit: 10, waitMs: 60_000 })
   const told: string[] = []
   const act = async (key: string, name: string) => {
     using _turn = await turns.take(key)
@@ -19,15 +19,25 @@ test('one at a time for one key, in the order of coming; another key does not wa
 })
 
 test('so many may wait, for all keys together; who need not wait may always come', async () => {
-  const turns = new Turns(2)
+  const turns = new Turns({ limit: 2, waitMs: 60_000 })
   const [a, b] = [await turns.take('a'), await turns.take('b')]
   const waiting = [turns.take('a'), turns.take('b')]
-  assert.deepEqual([turns.isFull('a'), turns.isFull('b'), turns.isFull('c')], [true, true, false])
+  await assert.rejects(turns.take('a'), { code: 'busy' })
+  using _c = await turns.take('c')
   a[Symbol.dispose]()
-  const [next] = await Promise.all([waiting[0]])
-  assert.deepEqual([turns.isFull('a'), turns.isTaken('a')], [false, true])
+  const next = await waiting[0]
+  assert.equal(turns.isTaken('a'), true)
   next?.[Symbol.dispose]()
   b[Symbol.dispose]()
   ;(await waiting[1])?.[Symbol.dispose]()
-  assert.deepEqual([turns.isTaken('a'), turns.isTaken('b')], [false, false])
+  assert.deepEqual([turns.isTaken('a'), turns.isTaken('b'), turns.isTaken('c')], [false, false, true])
+})
+
+test('who waits too long is told so, and leaves no trace', async () => {
+  const turns = new Turns({ limit: 1, waitMs: 5 })
+  const first = await turns.take('a')
+  await assert.rejects(turns.take('a'), { code: 'busy' })
+  await assert.rejects(turns.take('a'), { code: 'busy' })
+  first[Symbol.dispose]()
+  assert.equal(turns.isTaken('a'), false)
 })

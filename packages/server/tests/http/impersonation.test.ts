@@ -139,11 +139,18 @@ for (const database of databases) {
       const { body } = await validate(await begin())
       const ask = () => call(server, 'GET get-permissions/', { token: body.auth_token })
       assert.equal((await ask()).body.permissions.length, 1)
-      await server.seed({ users: [{ email: ANNA, companies: [{ company: ACME, active: false }] }] })
+      await server.seed({ licenses: [{ company: ACME, application: 'crm', suspended: true }] })
       assert.deepEqual((await ask()).body.permissions, [])
-      await server.seed({ users: [{ email: ANNA, companies: [{ company: ACME, active: true }] }] })
-      assert.equal((await call(server, 'POST sign-out/', { token: body.auth_token })).status, 200)
+      await server.seed({ licenses: [{ company: ACME, application: 'crm', suspended: false }] })
+      assert.equal((await ask()).body.permissions.length, 1)
+      // A membership that is switched off ends what was begun for it.
+      await server.seed({ users: [{ email: ANNA, companies: [{ company: ACME, active: false }] }] })
       assert.equal((await ask()).status, 401)
+      await server.seed({ users: [{ email: ANNA, companies: [{ company: ACME, active: true }] }] })
+      assert.equal((await ask()).status, 401)
+      const next = await validate(await begin())
+      assert.equal((await call(server, 'POST sign-out/', { token: next.body.auth_token })).status, 200)
+      assert.equal((await call(server, 'GET get-permissions/', { token: next.body.auth_token })).status, 401)
     })
 
     test('the library begins a session of it', async () => {

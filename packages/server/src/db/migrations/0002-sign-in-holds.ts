@@ -34,6 +34,7 @@ export function signInHolds({ time, count, text, clustered }: SchemaDialect) {
         .addPrimaryKeyConstraint('known_addresses_key', ['user_id', 'address'])
         .modifyEnd(clustered)
         .execute()
+      await db.schema.createIndex('known_addresses_last_at').on('known_addresses').column('last_at').execute()
 
       await db.schema
         .createTable('password_schemes')
@@ -50,6 +51,13 @@ export function signInHolds({ time, count, text, clustered }: SchemaDialect) {
         .on('users')
         .column('deleted_email_hash')
         .where(sql.ref('deleted_email_hash'), 'is not', null)
+        .execute()
+      // For knowing whether one is the last.
+      await db.schema
+        .createIndex('users_operators')
+        .on('users')
+        .column('id')
+        .where(sql.ref('operator'), '=', sql.lit(1))
         .execute()
       // For ending what a user's supporters began.
       await db.schema.createIndex('impersonations_user').on('impersonations').column('user_id').execute()
