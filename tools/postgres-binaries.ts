@@ -1,7 +1,7 @@
 // Where the PostgreSQL of npm lies, and as whom it runs.
-import { chmodSync, cpSync, readFileSync } from 'node:fs'
+import { chmodSync, cpSync, existsSync, globSync, readFileSync } from 'node:fs'
 import { createRequire } from 'node:module'
-import { join, sep } from 'node:path'
+import { delimiter, join, sep } from 'node:path'
 import { fileURLToPath, pathToFileURL } from 'node:url'
 
 export interface User {
@@ -40,6 +40,25 @@ export async function findBinaries(copyTo?: string): Promise<Binaries> {
   chmodSync(copyTo, 0o755)
   const copied = (file: string) => join(copyTo, file.slice(native.length + sep.length))
   return { initdb: copied(initdb), postgres: copied(postgres), pg_ctl: copied(pg_ctl) }
+}
+
+const TOOLS = ['initdb', 'postgres', 'pg_ctl', 'pg_dump', 'pg_restore', 'psql']
+const FOLDERS = ['/usr/lib/postgresql/*/bin', '/usr/pgsql-*/bin', '/{opt/homebrew,usr/local}/opt/postgresql@*/bin']
+
+/**
+ * Of this machine's own PostgreSQL, the folder with its programs, if all are there: npm's has a server, but no pg_dump, and a
+ * pg_dump dumps no server that is newer than itself. Undefined: there is none.
+ */
+export function findToolFolder(): string | undefined {
+  const version = (folder: string) => Number(/(\d+)/.exec(folder)?.[1] ?? 0)
+  const installed = globSync(FOLDERS).sort((a, b) => version(b) - version(a))
+  const onPath = (process.env.PATH ?? '').split(delimiter).filter((folder) => folder !== '')
+  return [...installed, ...onPath].find((folder) => TOOLS.every((name) => existsSync(join(folder, name))))
+}
+
+/** The server of such a folder. */
+export function binariesIn(folder: string): Binaries {
+  return { initdb: join(folder, 'initdb'), postgres: join(folder, 'postgres'), pg_ctl: join(folder, 'pg_ctl') }
 }
 
 function platformPackage(): string {

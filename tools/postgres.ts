@@ -17,13 +17,15 @@ import { basename, join } from 'node:path'
 import { setTimeout as sleep } from 'node:timers/promises'
 import pg from 'pg'
 import { freePort } from './free-port.ts'
-import { type Binaries, findBinaries, findPostgresUser, type User } from './postgres-binaries.ts'
+import { type Binaries, binariesIn, findBinaries, findPostgresUser, type User } from './postgres-binaries.ts'
 
 export interface PostgresOptions {
   /** Kept at the end. Without it the data lies in a temporary folder, which is removed. */
   dataDir?: string
   /** A free one by default; a restart keeps it. */
   port?: number
+  /** A folder with the programs of another PostgreSQL than npm's. */
+  programs?: string
   /** True by default. False is faster, and loses data when the machine (not just the process) stops. */
   fsync?: boolean
 }
@@ -68,7 +70,8 @@ export async function startPostgres(options: PostgresOptions = {}): Promise<Post
 
   try {
     const user = findPostgresUser()
-    const binaries = await findBinaries(user && join(folder, 'postgresql'))
+    const { programs } = options
+    const binaries = programs ? binariesIn(programs) : await findBinaries(user && join(folder, 'postgresql'))
     const context = { binaries, user, folder, data, started }
     await initialise(context)
     const port = options.port ?? (await freePort())

@@ -8,6 +8,7 @@ import { Hasher } from './credentials/hasher.ts'
 import { RefusalFloor } from './credentials/refusal-floor.ts'
 import { TokenUse } from './credentials/token-use.ts'
 import { Turns } from './credentials/turns.ts'
+import { cutOffRestore, requireNotCutOff } from './db/backup-restore.ts'
 import { type Database, openDatabase } from './db/database.ts'
 import { migrate, schemaState, TOO_NEW } from './db/migrate.ts'
 import { CommandError } from './errors.ts'
@@ -45,6 +46,7 @@ export type ContextOptions = {
 export async function createContext(config: Config, options: ContextOptions = {}): Promise<Context> {
   const log = options.log ?? createLog(config)
   if (!options.migrates) requireFile(config)
+  else sayWhatIsCutOff(config, log)
   const db = openDatabase(config.database, {
     poolSize: config.databasePool,
     onIdleError: (error) => log.warn({ err: error }, 'an idle database connection broke'),
@@ -88,10 +90,20 @@ export async function createContext(config: Config, options: ContextOptions = {}
 
 /** Opening a SQLite file makes it: a command that only looks must not leave an empty one where a folder was mistyped. */
 export function requireFile({ database }: Config): void {
-  if (database.kind === 'postgres' || existsSync(database.file)) return
+  if (database.kind === 'postgres') return
+  requireNotCutOff(database.file)
+  if (existsSync(database.file)) return
   throw new CommandError(
     `There is no database ${database.file}. Check LICENSE_DATA_DIR and LICENSE_DATABASE_URL, or make one by \`license-server seed FILE\` or \`license-server migrate\`.`,
   )
+}
+
+/** What a restore left that did not end: with a house a warning, without one no house must be made. @throws CommandError */
+function sayWhatIsCutOff({ database }: Config, log: Logger): void {
+  if (database.kind === 'postgres') return
+  requireNotCutOff(database.file)
+  const says = cutOffRestore(database.file)
+  if (says) log.warn(says)
 }
 
 async function migrateFirst(config: Config, when: 'always' | 'when_empty'): Promise<void> {

@@ -1,6 +1,7 @@
 import { accessSync, constants, statSync } from 'node:fs'
 import { dirname } from 'node:path'
 import type { Config } from '../config.ts'
+import { cutOffRestore } from '../db/backup-restore.ts'
 import { keyFile } from '../keys/house-keys.ts'
 import type { Check } from './doctor-check.ts'
 
@@ -9,6 +10,8 @@ export function checkFiles(config: Config): Check[] {
   const folders = new Set([config.dataDir])
   if (config.database.kind === 'sqlite') folders.add(dirname(config.database.file))
   const checks = [...folders].map(checkFolder)
+  const cutOff = config.database.kind === 'sqlite' && cutOffRestore(config.database.file)
+  if (cutOff) checks.push({ name: 'restore', state: 'warning', says: cutOff })
   checks.push(
     config.keys
       ? { name: 'key file', state: 'ok', says: 'the key ring comes from LICENSE_KEYS.' }

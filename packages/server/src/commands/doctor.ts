@@ -1,11 +1,9 @@
 import type { Command } from 'commander'
 import { type Config, ConfigError, ownEnvironment, readConfig } from '../config.ts'
-import type { Check } from './doctor-check.ts'
+import { type Check, SIGNS } from './doctor-check.ts'
 import { checkDatabase } from './doctor-database.ts'
 import { checkFiles } from './doctor-files.ts'
 import { print } from './report.ts'
-
-const SIGNS = { ok: '✓', warning: '!', fault: '✗' } as const
 
 export function doctorCommand(program: Command): void {
   program
@@ -40,7 +38,11 @@ async function examine(): Promise<Check[]> {
   return [
     { name: 'settings', state: 'ok', says: 'all are readable.' },
     { name: 'time zone', state: 'ok', says: zone },
-    ...checkFiles(config),
-    ...(await checkDatabase(config, Date.now())),
+    ...(await examineHouse(config)),
   ]
+}
+
+/** Files and database, by settings that are right. */
+export async function examineHouse(config: Config): Promise<Check[]> {
+  return [...checkFiles(config), ...(await checkDatabase(config, Date.now()))]
 }

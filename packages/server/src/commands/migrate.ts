@@ -1,5 +1,6 @@
 import type { Command } from 'commander'
 import { ownEnvironment, readConfig } from '../config.ts'
+import { requireNotCutOff } from '../db/backup-restore.ts'
 import { openDatabase } from '../db/database.ts'
 import { migrate } from '../db/migrate.ts'
 import { lockHouse } from '../db/serve-lock.ts'
@@ -14,6 +15,7 @@ export function migrateCommand(program: Command): void {
     .action(async (options: { json?: boolean }) => {
       const config = readConfig(ownEnvironment())
       using _lock = lockHouse(config.database)
+      if (config.database.kind === 'sqlite') requireNotCutOff(config.database.file)
       const database = openDatabase(config.database, { poolSize: 1, onIdleError: () => undefined, isPatient: true })
       try {
         const taken = await migrate(database)

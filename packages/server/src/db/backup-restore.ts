@@ -1,12 +1,19 @@
-import { chmodSync, copyFileSync, existsSync, linkSync, renameSync, rmSync } from 'node:fs'
-import { dirname } from 'node:path'
+import { chmodSync, copyFileSync, existsSync, linkSync, readdirSync, realpathSync, renameSync, rmSync } from 'node:fs'
+import { basename, dirname, join } from 'node:path'
 import { CommandError } from '../errors.ts'
 import { isSqliteFile, makeSingleFile, sidecars, syncFile, syncFolder } from './backup.ts'
 import { isBusy } from './sqlite.ts'
 
+const ASIDE = '.before-restore-'
+
+/** The name that the present database is kept under; `moment` is `20261231T180000Z`. */
+export function asideOf(databaseFile: string, moment: string): string {
+  return `${databaseFile}${ASIDE}${moment}`
+}
+
 /** Copies a backup to lie beside the database, where it is looked at and made ready. The backup itself is only read. */
 export function copyBeside(backupFile: string, databaseFile: string): string {
-  const copy = `${databaseFile}.restoring`
+  const copy = copyOf(databaseFile)
   removeWithSidecars(copy)
   copyFileSync(backupFile, copy)
   chmodSync(copy, 0o600)
@@ -74,4 +81,30 @@ function keepUnder(aside: string, databaseFile: string): void {
     if ((error as NodeJS.ErrnoException).code === 'EEXIST') throw error
     renameSync(databaseFile, aside)
   }
+}
+
+/** What a restore that was cut off left beside the database, and what to do about it; undefined when nothing. */
+export function cutOffRestore(databaseFile: string): string | undefined {
+  const file = existsSync(databaseFile) ? realpathSync(databaseFile) : databaseFile
+  const copy = copyOf(file)
+  if (!existsSync(copy)) return undefined
+  if (existsSync(file))
+    return `A restore was cut off: the house is as it was before it. Run the restore again, or delete ${copy}.`
+  const start = `${basename(file)}${ASIDE}`
+  const aside = readdirSync(dirname(file))
+    .filter((name) => name.startsWith(start) && /Z$/.test(name))
+    .sort()
+    .at(-1)
+  const before = aside ? `bring the house of before back: mv ${join(dirname(file), aside)} ${file}` : `delete ${copy}`
+  return `A restore was cut off, and there is no ${file}. Run the restore again, or ${before}`
+}
+
+/** An empty house must not be made where one was about to be restored. @throws CommandError */
+export function requireNotCutOff(databaseFile: string): void {
+  const says = existsSync(databaseFile) ? undefined : cutOffRestore(databaseFile)
+  if (says) throw new CommandError(says)
+}
+
+function copyOf(databaseFile: string): string {
+  return `${databaseFile}.restoring`
 }

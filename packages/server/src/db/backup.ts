@@ -73,16 +73,21 @@ async function requireHouse(file: string): Promise<void> {
     const faults = await fileFaults(database.read)
     if (faults.length > 0)
       throw new CommandError(`The copy is not sound, so it was thrown away:`, ...faults.map((fault) => `  ${fault}`))
-    const schema = await schemaState(database)
-    if (schema.state === 'empty')
-      throw new CommandError('There is no house in the database yet, so there is nothing to back up.')
-    if (schema.state === 'newer' && !schema.mayRun) {
-      throw new CommandError(
-        'The database was made by a newer program that this one can not run beside. Make the backup with that one.',
-      )
-    }
+    await requireSchemaToCopy(database)
   } finally {
     await database.close()
+  }
+}
+
+/** @throws CommandError when there is no house in the database, or one that this program can't judge */
+export async function requireSchemaToCopy(database: Database): Promise<void> {
+  const schema = await schemaState(database)
+  if (schema.state === 'empty')
+    throw new CommandError('There is no house in the database yet, so there is nothing to back up.')
+  if (schema.state === 'newer' && !schema.mayRun) {
+    throw new CommandError(
+      'The database was made by a newer program that this one can not run beside. Make the backup with that one.',
+    )
   }
 }
 

@@ -62,7 +62,7 @@ export async function migrate(database: Database, steps: Steps = allSteps(databa
 }
 
 /** Any number of ours, so that two nodes that start on an empty database take turns. */
-const MIGRATION_LOCK = 7_313_001
+export const MIGRATION_LOCK = 7_313_001
 
 async function doneSteps(db: Db): Promise<string[]> {
   const { rows } = await sql<{ name: string }>`select name from migrations order by name`.execute(db)
@@ -73,8 +73,7 @@ export async function schemaState(database: Database, steps: Steps = allSteps(da
   const tables = await database.read.introspection.getTables()
   if (!tables.some((table) => table.name === 'migrations')) return { state: 'empty' }
   const done = await doneSteps(database.read)
-  const known = Object.keys(steps)
-  if (done.some((name) => !known.includes(name))) {
+  if (strangeSteps(steps, done).length > 0) {
     const row = await database.read
       .selectFrom('house')
       .select('value')
@@ -82,6 +81,11 @@ export async function schemaState(database: Database, steps: Steps = allSteps(da
       .executeTakeFirst()
     return { state: 'newer', mayRun: Number(row?.value ?? Number.POSITIVE_INFINITY) <= PROGRAM }
   }
-  const pending = known.filter((name) => !done.includes(name))
+  const pending = Object.keys(steps).filter((name) => !done.includes(name))
   return pending.length === 0 ? { state: 'current' } : { state: 'behind', pending }
+}
+
+/** Those that were taken and are not among these: a newer program took them. */
+export function strangeSteps(steps: Steps, taken: readonly string[]): string[] {
+  return taken.filter((name) => !Object.hasOwn(steps, name))
 }

@@ -29,6 +29,31 @@ export type Tables = {
   password_schemes: PasswordSchemesTable
 }
 
+const ALL: Record<keyof Tables, true> = {
+  house: true,
+  users: true,
+  companies: true,
+  memberships: true,
+  applications: true,
+  permissions: true,
+  roles: true,
+  role_permissions: true,
+  licenses: true,
+  license_permissions: true,
+  license_roles: true,
+  seats: true,
+  grants: true,
+  tokens: true,
+  impersonations: true,
+  refusals: true,
+  throttles: true,
+  known_addresses: true,
+  password_schemes: true,
+}
+
+/** Each of them, so that none is forgotten. */
+export const TABLE_NAMES: readonly string[] = Object.keys(ALL)
+
 /** What the house knows about itself, one row a fact: `key_check`, `created_at`, `oldest_program`. */
 type HouseTable = { name: string; value: string }
 

@@ -79,6 +79,11 @@ async function examine(db: Db, place: RingPlace, kinds: readonly SealedKind[]): 
   }
 }
 
+/** Why the ring does not open a mark, if so, and what to do. */
+export function ringFault(place: RingPlace, mark: string | undefined): string | undefined {
+  return readRing(place, mark).fault
+}
+
 async function namedLosses(db: Db): Promise<Loss[]> {
   const counted = await Promise.all(
     NAMED.map(async (kind) => ({ what: kind.name, count: await kind.count(db), costs: kind.costs })),

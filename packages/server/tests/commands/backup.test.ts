@@ -1,5 +1,16 @@
 import assert from 'node:assert/strict'
-import { mkdtempSync, readdirSync, readFileSync, rmSync, statSync, truncateSync, writeFileSync } from 'node:fs'
+import {
+  copyFileSync,
+  existsSync,
+  mkdtempSync,
+  readdirSync,
+  readFileSync,
+  renameSync,
+  rmSync,
+  statSync,
+  truncateSync,
+  writeFileSync,
+} from 'node:fs'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { DatabaseSync } from 'node:sqlite'
@@ -171,14 +182,61 @@ test('a database that is too broken to open is kept aside with what lies beside 
   assert.equal((await runCommand(env, ['doctor'])).code, 0)
 })
 
-test("on PostgreSQL, backup and restore name PostgreSQL's own tools and no password", async () => {
-  const env = { LICENSE_DATABASE_URL: 'postgres://house:hush@db.example:5433/the%20house', LICENSE_DATA_DIR: tmpdir() }
-  const backup = await runCommand(env, ['backup', '/backups/house.dump'])
+test("without PostgreSQL's own tools, backup and restore say which are missing, how they are called, and no password", async () => {
+  using folder = temporaryFolder()
+  const env = {
+    LICENSE_DATABASE_URL: 'postgres://house:hush@db.example:5433/the%20house',
+    LICENSE_DATA_DIR: folder.path,
+    PATH: folder.path,
+  }
+  const file = join(folder.path, 'house.dump')
+  const backup = await runCommand(env, ['backup', file])
   assert.equal(backup.code, 1)
+  assert.match(backup.stderr, /no pg_dump, no pg_restore, no psql on the PATH/)
   const at = "--host=db.example --port=5433 --username=house --dbname='the house'"
-  assert.ok(backup.stderr.includes(`pg_dump --format=custom ${at} --file=/backups/house.dump`), backup.stderr)
-  const restore = await runCommand(env, ['restore', '/backups/house.dump'])
+  assert.ok(backup.stderr.includes(`pg_dump --format=custom ${at} --file=${file}`), backup.stderr)
+  writeFileSync(file, 'PGDMP')
+  const restore = await runCommand(env, ['restore', file])
   assert.equal(restore.code, 1)
-  assert.match(restore.stderr, /pg_restore --clean/)
+  assert.match(restore.stderr, /no pg_dump, no pg_restore, no psql on the PATH/)
   assert.doesNotMatch(backup.stderr + restore.stderr, /hush/)
+})
+
+test('a start after a restore that was cut off says what to do, and makes no empty house', async () => {
+  await using server = await startServer('sqlite', { house: SMALL_HOUSE })
+  using folder = temporaryFolder()
+  const backup = join(folder.path, 'house.db')
+  assert.equal((await runCommand(besideServer(server), ['backup', backup])).code, 0)
+  const env = emptyHouse(server, folder.path)
+  const present = join(folder.path, 'license.db')
+  const users = async () => JSON.parse((await runCommand(env, ['user', 'list', '--json'])).stdout).users.length
+
+  // Cut off before it took the place: with no house before, and with one.
+  copyFileSync(backup, `${present}.restoring`)
+  for (const command of [['serve'], ['migrate'], ['user', 'list']]) {
+    const refused = await runCommand(env, command)
+    assert.equal(refused.code, 1)
+    assert.match(
+      refused.stderr,
+      /A restore was cut off, and there is no .*license\.db\. Run the restore again, or delete/,
+    )
+  }
+  assert.equal(existsSync(present), false)
+  assert.equal((await runCommand(env, ['restore', backup])).code, 0)
+  assert.equal(existsSync(`${present}.restoring`), false)
+  copyFileSync(backup, `${present}.restoring`)
+  assert.equal(await users(), 5)
+  const doctor = await runCommand(env, ['doctor'])
+  assert.equal(doctor.code, 0)
+  assert.match(doctor.stdout, /^! restore: A restore was cut off: the house is as it was before it\./m)
+
+  // Where the file system has no second names: between the two renames.
+  const aside = `${present}.before-restore-20260101T000000Z`
+  renameSync(present, aside)
+  const refused = await runCommand(env, ['serve'])
+  const [, command = ''] = /bring the house of before back: mv (.*)\n$/.exec(refused.stderr) ?? []
+  assert.equal(command, `${aside} ${present}`)
+  renameSync(aside, present)
+  rmSync(`${present}.restoring`)
+  assert.equal(await users(), 5)
 })

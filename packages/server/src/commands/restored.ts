@@ -1,0 +1,15 @@
+/** What `restore` did. */
+export type Restored = {
+  file: string
+  /** Where the house is kept that was there before. */
+  aside: string | undefined
+  migrated: string[]
+  /** How many sessions, and how many one-time tokens, ended. */
+  ended: number
+  oneTime: number
+}
+
+/** `20261231T180000Z` */
+export function timestamp(now: number): string {
+  return new Date(now).toISOString().replace(/[-:]|\.\d+/g, '')
+}
