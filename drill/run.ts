@@ -2,11 +2,14 @@
 import { parseArgs } from 'node:util'
 import { drill as crowd } from './crowd.ts'
 import { drill as guessing } from './guessing.ts'
+import { drill as backups } from './backups.ts'
+import { drill as diskFull } from './disk-full.ts'
 import { drill as kills } from './kills.ts'
 import { drill as oneServer } from './one-server.ts'
 import { drill as passwords } from './passwords.ts'
 import { drill as postgresDown } from './postgres-down.ts'
 import { drill as refusalTimes } from './refusal-times.ts'
+import { drill as restoreKills } from './restore-kills.ts'
 import { drill as revocation } from './revocation.ts'
 import { drill as settings } from './settings.ts'
 import type { DatabaseKind, Drill, Measured } from './support/drill.ts'
@@ -25,6 +28,9 @@ const DRILLS: Record<string, Drill> = {
   'refusal-times': refusalTimes,
   crowd: crowd,
   upgrade: upgrade,
+  backups: backups,
+  'restore-kills': restoreKills,
+  'disk-full': diskFull,
 }
 const DATABASES: Record<DatabaseKind, string> = { sqlite: 'SQLite', postgres: 'PostgreSQL' }
 

@@ -1,8 +1,10 @@
-import { join } from 'node:path'
+import { copyFileSync, mkdirSync } from 'node:fs'
+import { delimiter, join } from 'node:path'
 import { DatabaseSync } from 'node:sqlite'
 import pg from 'pg'
 import type { DrillEnv } from './drill.ts'
 import type { Settings } from './process.ts'
+import { toolFolder } from './stage.ts'
 
 type Row = Record<string, unknown>
 
@@ -16,12 +18,14 @@ export type Place = {
   faults(): Promise<string[]>
 }
 
-export async function newPlace(env: DrillEnv): Promise<Place> {
+/** `tooled`: on a PostgreSQL that PostgreSQL's own tools fit, with these on the PATH. */
+export async function newPlace(env: DrillEnv, { tooled = false } = {}): Promise<Place> {
   const folder = join(env.stage.folder(), 'data')
   const settings = { LICENSE_DATA_DIR: folder, LICENSE_LOG_LEVEL: 'warn' }
   if (env.database === 'sqlite') return sqlitePlace(folder, settings)
-  const url = await env.stage.newDatabase()
-  return postgresPlace(folder, { ...settings, LICENSE_DATABASE_URL: url }, url)
+  const url = await env.stage.newDatabase(tooled ? env.stage.tooledPostgres() : undefined)
+  const path: Settings = tooled ? { PATH: [toolFolder, process.env.PATH].join(delimiter) } : {}
+  return postgresPlace(folder, { ...settings, ...path, LICENSE_DATABASE_URL: url }, url)
 }
 
 function sqlitePlace(folder: string, settings: Settings): Place {
@@ -52,6 +56,12 @@ function postgresPlace(folder: string, settings: Settings, url: string): Place {
   }
   const faults = async () => [...(await indexFaults(query)), ...(await seatFaults(query))]
   return { folder, settings, query, faults }
+}
+
+/** The same house's key ring in another place. */
+export function copyKeys(from: Place, to: Place): void {
+  mkdirSync(to.folder, { recursive: true, mode: 0o700 })
+  copyFileSync(join(from.folder, 'keys.json'), join(to.folder, 'keys.json'))
 }
 
 /** amcheck reads every index of ours, and the heap against it, and raises an error for what does not fit. */

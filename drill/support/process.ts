@@ -14,6 +14,7 @@ export type Ended = { code: number | null; signal: NodeJS.Signals | null; stdout
 
 /** The server's program as a process of its own. */
 export type Program = {
+  pid: number | undefined
   ended: Promise<Ended>
   isRunning(): boolean
   /** The last that it wrote to standard output: for `serve`, its log. */
@@ -26,20 +27,28 @@ export type Program = {
 
 export type ServerProcess = Program & { url: string; readyMs: number }
 
-export function startProgram(stage: Stage, args: readonly string[], settings: Settings, input?: string): Program {
-  return startFile(stage, MAIN, args, settings, input)
+export function startProgram(
+  stage: Stage,
+  args: readonly string[],
+  settings: Settings,
+  input?: string,
+  within: readonly string[] = [],
+): Program {
+  return startFile(stage, MAIN, args, settings, input, within)
 }
 
-/** Another program of ours than the server's. */
+/** Another program of ours than the server's. `within`: a command in front of it that becomes it (drill/support/small-disk.ts). */
 export function startFile(
   stage: Stage,
   file: string,
   args: readonly string[],
   settings: Settings,
   input?: string,
+  within: readonly string[] = [],
 ): Program {
   const startedAt = performance.now()
-  const child = spawn(process.execPath, ['--conditions=cloudspot-source', file, ...args], {
+  const [command = '', ...rest] = [...within, process.execPath, '--conditions=cloudspot-source', file, ...args]
+  const child = spawn(command, rest, {
     env: { ...foreignSettings(), ...settings },
     stdio: 'pipe',
   })
@@ -60,6 +69,7 @@ export function startFile(
     child.once('close', (code, signal) => resolve({ code, signal, stdout, stderr, ms: performance.now() - startedAt }))
   })
   return {
+    pid: child.pid,
     ended,
     isRunning: () => child.exitCode === null && child.signalCode === null,
     log: () => stdout,
@@ -75,9 +85,14 @@ export function startFile(
 }
 
 /** Starts `serve` and waits until `/readyz` says so. @throws Error with what the server wrote when it ended instead */
-export async function startServer(stage: Stage, settings: Settings, port: number): Promise<ServerProcess> {
+export async function startServer(
+  stage: Stage,
+  settings: Settings,
+  port: number,
+  within: readonly string[] = [],
+): Promise<ServerProcess> {
   const startedAt = performance.now()
-  const program = startProgram(stage, ['serve'], { ...settings, LICENSE_PORT: String(port) })
+  const program = startProgram(stage, ['serve'], { ...settings, LICENSE_PORT: String(port) }, '', within)
   const url = `http://127.0.0.1:${port}`
   while (program.isRunning() && performance.now() - startedAt < READY_WITHIN_MS) {
     if (await isReady(url)) return { ...program, url, readyMs: performance.now() - startedAt }

@@ -3,12 +3,17 @@ import { mkdtempSync, rmSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { type PostgresCluster, startPostgres } from '../../tools/postgres.ts'
+import { findToolFolder } from '../../tools/postgres-binaries.ts'
+
+/** Where this machine's own PostgreSQL has its programs; undefined where it has none, or not all. */
+export const toolFolder = findToolFolder()
 
 /** All that a drill run starts and makes, so that nothing of it stays behind, however the run ends. */
 export class Stage {
   readonly #folders = new Set<string>()
   readonly #programs = new Set<ChildProcess>()
   #postgres: Promise<PostgresCluster> | undefined
+  #tooled: Promise<PostgresCluster> | undefined
   #databases = 0
 
   folder(): string {
@@ -28,9 +33,16 @@ export class Stage {
     return this.#postgres
   }
 
+  /** This machine's own, beside which lies a pg_dump that fits it: npm's has none. */
+  tooledPostgres(): Promise<PostgresCluster> {
+    if (toolFolder === undefined) throw new Error('this machine has no PostgreSQL with pg_dump, pg_restore and psql')
+    this.#tooled ??= startPostgres({ fsync: true, programs: toolFolder })
+    return this.#tooled
+  }
+
   /** The address of a new, empty database. */
-  async newDatabase(): Promise<string> {
-    return (await this.postgres()).createDatabase(`drill_${++this.#databases}`)
+  async newDatabase(of: Promise<PostgresCluster> = this.postgres()): Promise<string> {
+    return (await of).createDatabase(`drill_${++this.#databases}`)
   }
 
   /** Without `await`, for a process that is about to exit. PostgreSQL does the same for itself. */
@@ -44,5 +56,6 @@ export class Stage {
   async [Symbol.asyncDispose](): Promise<void> {
     this.clear()
     await (await this.#postgres)?.[Symbol.asyncDispose]()
+    await (await this.#tooled)?.[Symbol.asyncDispose]()
   }
 }
