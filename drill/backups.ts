@@ -12,7 +12,8 @@ import { Random } from './support/random.ts'
 import { toolFolder } from './support/stage.ts'
 import { count, seconds } from './support/table.ts'
 
-const WRITES_PER_SECOND = 200
+/** The short form also runs where much else does. */
+const WRITES_PER_SECOND = { whole: 200, quick: 40 }
 /** Aimed at, since some come late. */
 const STARTED_PER_SECOND = 260
 const AT_ONCE = 24
@@ -71,7 +72,7 @@ export const drill: Drill = {
     }
     await server.kill()
     for (const line of found.wrong.slice(0, 20)) env.say(line)
-    return found.lines(rounds)
+    return found.lines(rounds, env.quick ? WRITES_PER_SECOND.quick : WRITES_PER_SECOND.whole)
   },
 }
 
@@ -165,15 +166,15 @@ class Found {
     this.#slowestRestoreMs = Math.max(this.#slowestRestoreMs, ms)
   }
 
-  lines(rounds: number): Measured[] {
+  lines(rounds: number, wantedRate: number): Measured[] {
     const rate = this.#acknowledged / (this.#backupMs / 1000)
     const { kept, refused } = this.answers
     return [
       {
         what: `${rounds} backups while one-time tokens are exchanged and sessions ended`,
         measured: `${this.#backups} made of up to ${(this.#bytes / 1e6).toFixed(1)} MB in ${seconds(this.#slowestBackupMs)} at most, at ${Math.round(rate)} writes/s; ${this.#failures.length} writes failed, the slowest took ${seconds(this.#slowestWriteMs)}`,
-        wanted: `all, at >=${WRITES_PER_SECOND} writes/s, 0 failed`,
-        passed: this.#backups === rounds && rate >= WRITES_PER_SECOND && this.#failures.length === 0,
+        wanted: `all, at >=${wantedRate} writes/s, 0 failed`,
+        passed: this.#backups === rounds && rate >= wantedRate && this.#failures.length === 0,
       },
       {
         what: 'each restored elsewhere and looked over',

@@ -45,7 +45,7 @@ function asLines(restored: Restored, options: Options): string[] {
   lines.push(
     options.keepSessions
       ? 'Sessions were kept: sign-ins of the time of the backup hold again.'
-      : `Everyone must sign in again (${restored.ended} sessions ended).`,
+      : `Everyone must sign in again (${restored.ended} ${restored.ended === 1 ? 'session' : 'sessions'} ended).`,
   )
   lines.push(`Unused one-time tokens no longer work (${restored.oneTime}).`)
   lines.push(
