@@ -43,7 +43,7 @@ export const drill: Drill = {
   databases: toolFolder ? ['sqlite', 'postgres'] : ['sqlite'],
   async run(env) {
     if (!toolFolder) env.say('PostgreSQL is left out: this machine has none with pg_dump, pg_restore and psql')
-    const rounds = env.quick ? 3 : 20
+    const rounds = env.quick ? 2 : 20
     const random = new Random(START)
     const place = await newPlace(env, { tooled: true })
     await seed(env.stage, place.settings, houseOf(usersNamed('user', 10)))

@@ -9,9 +9,9 @@ import { newPlace, type Place } from './support/place.ts'
 import { runCommand, seed, startProgram, startServer } from './support/process.ts'
 import { Random } from './support/random.ts'
 import { toolFolder } from './support/stage.ts'
-import { seconds } from './support/table.ts'
+import { count, seconds } from './support/table.ts'
 
-const SESSIONS = 40_000
+const SESSIONS = { whole: 40_000, quick: 5_000 }
 const START = 9_009
 
 /** The house of before has a user more, who is not in the backup; all its sessions live. In the restored one none does. */
@@ -22,10 +22,10 @@ export const drill: Drill = {
   title: 'a restore that is killed leaves the old house or the restored one',
   databases: toolFolder ? ['sqlite', 'postgres'] : ['sqlite'],
   async run(env) {
-    const wanted = env.quick ? 5 : 20
+    const [wanted, sessions] = env.quick ? [3, SESSIONS.quick] : [20, SESSIONS.whole]
     const random = new Random(START)
     const place = await newPlace(env, { tooled: true })
-    const files = await makeBackups(env, place)
+    const files = await makeBackups(env, place, sessions)
     const command = (...args: string[]) => runCommand(env.stage, args, place.settings)
     const wrong: string[] = []
     const states = { old: 0, restored: 0, neither: 0 }
@@ -36,11 +36,11 @@ export const drill: Drill = {
     for (let tries = 0; kills < wanted && tries < 3 * wanted; tries++) {
       const back = await command('restore', files.old, '--keep-sessions')
       if (back.code !== 0) wrong.push(`the restore after a kill: exit code ${back.code} ${back.stderr}${back.stdout}`)
-      if ((await stateOf(place)) !== 'old') throw new Error('the house of before is not back')
+      if ((await stateOf(place, sessions)) !== 'old') throw new Error('the house of before is not back')
       if (!(await killWithin(env, place, files.restored, random, whole.ms))) continue
       kills++
       await untilToolsAreGone(env, place)
-      const state = await stateOf(place)
+      const state = await stateOf(place, sessions)
       states[state]++
       if (state === 'neither') wrong.push(`kill ${kills}: neither the old house nor the restored one`)
       wrong.push(...(await place.faults()).map((fault) => `kill ${kills}: ${fault}`))
@@ -55,16 +55,16 @@ export const drill: Drill = {
       if (doctor.code !== 0) wrong.push(`kill ${kills}: doctor says ${doctor.stdout}`)
     }
     for (const line of wrong.slice(0, 20)) env.say(line)
-    return report(wanted, { kills, states, told, wrong, ms: whole.ms })
+    return report(wanted, sessions, { kills, states, told, wrong, ms: whole.ms })
   },
 }
 
 type Outcome = { kills: number; states: Record<State, number>; told: number; wrong: string[]; ms: number }
 
-function report(wanted: number, { kills, states, told, wrong, ms }: Outcome): Measured[] {
+function report(wanted: number, sessions: number, { kills, states, told, wrong, ms }: Outcome): Measured[] {
   return [
     {
-      what: `${wanted} restores of ${SESSIONS.toLocaleString('en')} sessions (each ${seconds(ms)}) killed at random`,
+      what: `${wanted} restores of ${count(sessions)} sessions (each ${seconds(ms)}) killed at random`,
       measured: `${kills} killed: ${states.old} times the old house, ${states.restored} times the restored one, ${states.neither} times neither; ${told} starts said that a restore was cut off; ${wrong.length} things wrong`,
       wanted: 'always one of the two, whole',
       passed: kills === wanted && states.neither === 0 && wrong.length === 0,
@@ -73,7 +73,7 @@ function report(wanted: number, { kills, states, told, wrong, ms }: Outcome): Me
 }
 
 /** Two backups: of the house that is there before each kill, and of the one that is restored. */
-async function makeBackups(env: DrillEnv, place: Place): Promise<{ old: string; restored: string }> {
+async function makeBackups(env: DrillEnv, place: Place, sessions: number): Promise<{ old: string; restored: string }> {
   const folder = env.stage.folder()
   const files = { old: join(folder, 'old.backup'), restored: join(folder, 'restored.backup') }
   const backUp = async (file: string) => {
@@ -83,7 +83,7 @@ async function makeBackups(env: DrillEnv, place: Place): Promise<{ old: string; 
   await seed(env.stage, place.settings, houseOf(usersNamed('user', 3)))
   const [now, later] = [Date.now(), Date.now() + 86_400_000]
   await place.query(`insert into tokens (id, hash, user_id, application_id, issued_at, expires_at, idle_limit, last_used_at)
-    with recursive numbers(n) as (select 1 union all select n + 1 from numbers where n < ${SESSIONS})
+    with recursive numbers(n) as (select 1 union all select n + 1 from numbers where n < ${sessions})
     select 'session-' || n, 'hash-' || n, (select min(id) from users), 'crm', ${now}, ${later}, 0, ${now} from numbers`)
   await backUp(files.restored)
   await seed(env.stage, place.settings, { users: usersNamed('later', 1) })
@@ -91,13 +91,13 @@ async function makeBackups(env: DrillEnv, place: Place): Promise<{ old: string; 
   return files
 }
 
-async function stateOf(place: Place): Promise<State> {
+async function stateOf(place: Place, sessions: number): Promise<State> {
   const [row] = await place.query(`select (select count(*) from users where email like 'later%') as later,
     (select count(*) from tokens where revoked_at is null and id like 'session-%') as live,
     (select count(*) from tokens where revoked_at is not null and id like 'session-%') as ended`)
   const text = `${row?.later} ${row?.live} ${row?.ended}`
-  if (text === `1 ${SESSIONS} 0`) return 'old'
-  return text === `0 0 ${SESSIONS}` ? 'restored' : 'neither'
+  if (text === `1 ${sessions} 0`) return 'old'
+  return text === `0 0 ${sessions}` ? 'restored' : 'neither'
 }
 
 /** Kills a restore at a moment of its work. False when it ended before. */

@@ -2,7 +2,7 @@ import { type Config, ConfigError, ownEnvironment, readConfig } from '../config.
 import { type Context, type ContextOptions, createContext, createLog, requireFile, requireSchema } from '../context.ts'
 import { type Database, openDatabase } from '../db/database.ts'
 import { isUnreachable } from '../db/postgres.ts'
-import { isBusy } from '../db/sqlite.ts'
+import { isBusy, isFull } from '../db/sqlite.ts'
 import { AppError, CommandError } from '../errors.ts'
 
 /** Says on standard error what went wrong and returns the exit code: 1 refused or failed, 2 wrong use or settings. */
@@ -28,6 +28,8 @@ export function reportError(error: unknown): number {
     say(`The database does not answer: ${(error as Error).message}. Check LICENSE_DATABASE_URL and that it runs.`)
   else if (isBusy(error))
     say('The database is in use by another process, and stayed so. Try again, or stop that process.')
+  else if (isFull(error))
+    say('The disk is full, or failing: the database can not be written. Make room, then try again.')
   else say(error instanceof Error ? (error.stack ?? error.message) : String(error))
   return 1
 }
