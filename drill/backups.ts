@@ -178,7 +178,7 @@ class Found {
       },
       {
         what: 'each restored elsewhere and looked over',
-        measured: `${this.#restores} whole, in ${seconds(this.#slowestRestoreMs)} at most; ${count(this.compared)} writes of before a backup's start looked for, ${this.wrong.length} things wrong`,
+        measured: `${this.#restores} whole, in ${seconds(this.#slowestRestoreMs)} at most; ${count(this.compared)} times a write of before a backup's start was looked for, ${this.wrong.length} things wrong`,
         wanted: 'all, 0 wrong',
         passed: this.#restores === rounds && this.wrong.length === 0 && this.compared > rounds * 50,
       },

@@ -51,7 +51,7 @@ function opening(doomed: readonly string[]): string[] {
   ]
 }
 
-/** The tables of the present house, as SQL names. Of a newer program's we know but that they are in its schema. */
+/** The tables of the present house, as SQL names. A newer program's may have any name: then it is all of its schema. */
 export async function presentTables(database: Database, archive: Archive): Promise<string[]> {
   const tables = (await database.read.introspection.getTables()).filter((table) => !table.isView)
   const home = tables.find(({ name }) => name === 'migrations')?.schema

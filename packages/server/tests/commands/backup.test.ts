@@ -5,14 +5,16 @@ import {
   mkdtempSync,
   readdirSync,
   readFileSync,
+  realpathSync,
   renameSync,
   rmSync,
   statSync,
+  symlinkSync,
   truncateSync,
   writeFileSync,
 } from 'node:fs'
 import { tmpdir } from 'node:os'
-import { join } from 'node:path'
+import { dirname, join } from 'node:path'
 import { DatabaseSync } from 'node:sqlite'
 import { test } from 'node:test'
 import { setTimeout as sleep } from 'node:timers/promises'
@@ -180,6 +182,24 @@ test('a database that is too broken to open is kept aside with what lies beside 
   assert.equal(readFileSync(aside, 'utf8'), 'broken')
   assert.equal(readFileSync(`${aside}-wal`, 'utf8'), 'what was written last')
   assert.equal((await runCommand(env, ['doctor'])).code, 0)
+})
+
+test('where the database is a link, a restore replaces what it leads to', async () => {
+  await using server = await startServer('sqlite', { house: SMALL_HOUSE })
+  using folder = temporaryFolder()
+  using other = temporaryFolder()
+  const backup = join(folder.path, 'house.db')
+  assert.equal((await runCommand(besideServer(server), ['backup', backup])).code, 0)
+  const env = emptyHouse(server, folder.path)
+  const real = join(other.path, 'large.db')
+  copyFileSync(backup, real)
+  symlinkSync(real, join(folder.path, 'license.db'))
+  const ran = await runCommand(env, ['restore', backup, '--json'])
+  assert.equal(ran.code, 0, ran.stderr)
+  assert.equal(realpathSync(join(folder.path, 'license.db')), real)
+  assert.equal(dirname(JSON.parse(ran.stdout).aside), other.path)
+  assert.deepEqual(query(real, LIVE), [])
+  assert.equal((await runCommand(env, ['user', 'list'])).code, 0)
 })
 
 test("without PostgreSQL's own tools, backup and restore say which are missing, how they are called, and no password", async () => {
