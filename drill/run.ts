@@ -1,9 +1,9 @@
 // npm run drill [-- --quick] [-- --kills N] [-- NAME …]: what takes long or has a time in it. NAME: a promise (D1) or part of a file's name.
 import { parseArgs } from 'node:util'
-import { drill as crowd } from './crowd.ts'
-import { drill as guessing } from './guessing.ts'
 import { drill as backups } from './backups.ts'
+import { drill as crowd } from './crowd.ts'
 import { drill as diskFull } from './disk-full.ts'
+import { drill as guessing } from './guessing.ts'
 import { drill as kills } from './kills.ts'
 import { drill as oneServer } from './one-server.ts'
 import { drill as passwords } from './passwords.ts'
