@@ -33,6 +33,9 @@ const BESIDE: [args: string[], input?: string][] = [
   [['backup', '../backups/house.backup']],
   [['backup', '--check', '../backups/house.backup']],
   [['backup', '../backups/house.backup', '--force']],
+  [['keys', 'list']],
+  [['keys', 'check']],
+  [['keys', 'rotate']],
   [['doctor']],
 ]
 const STOPPED: [args: string[]][] = [[['migrate']], [['restore', '../backups/house.backup']], [['doctor']]]
