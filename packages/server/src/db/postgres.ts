@@ -13,15 +13,17 @@ export type PostgresOptions = {
   isPatient?: boolean
 }
 
-/** The server gives up first, so that a statement that takes too long costs no connection. */
-const LIMITS = { statement_timeout: 7_000, query_timeout: 8_000 }
+/** Waiting for a connection and for one statement: ten seconds at most together, the longest that a caller waits. */
+const CONNECTION_WAIT_MS = 2_500
+/** The database gives up first, so that a statement that takes too long costs no connection. */
+const LIMITS = { statement_timeout: 6_000, query_timeout: 7_000 }
 
 /** A pool that gives up in seconds, so that a request ends when the database does not answer. */
 export function openPostgres(options: PostgresOptions): pg.Pool {
   const pool = new pg.Pool({
     connectionString: options.url,
     max: options.poolSize,
-    connectionTimeoutMillis: 3_000,
+    connectionTimeoutMillis: CONNECTION_WAIT_MS,
     ...(options.isPatient ? {} : LIMITS),
     idleTimeoutMillis: 30_000,
     application_name: 'cloudspot-license',
@@ -47,6 +49,8 @@ function withoutBroken(pool: pg.Pool): PostgresPool {
       const client = await pool.connect()
       let broken: Error | undefined
       const query = async (text: string, values: readonly unknown[]) => {
+        // The rollback after a statement that was never answered would wait as long again. Closed, the connection rolls back.
+        if (broken) throw broken
         try {
           return await client.query(text, [...values])
         } catch (error) {

@@ -21,19 +21,22 @@ const FRAMEWORK: Record<string, ErrorCode> = {
 /** Whatever was thrown as what a caller may read of it; the rest goes to the log. */
 export function asAppError(error: unknown): AppError {
   if (error instanceof AppError) return error
-  if (isUnreachable(error) || isBusy(error) || isFull(error)) {
-    return new AppError('database_unavailable', {
-      detail: 'The database does not answer just now. Try again in a moment.',
-      cause: error,
-      retryAfter: 1,
-    })
-  }
+  if (isUnreachable(error) || isBusy(error) || isFull(error)) return outOfReach(error)
   const { code, statusCode } = error as Partial<FastifyError> // Anything may be thrown; both may be missing.
+  if (code === 'FST_ERR_HANDLER_TIMEOUT') return outOfReach(error)
   const known = FRAMEWORK[code ?? '']
   if (known)
     return new AppError(known, { cause: error, ...(known === 'malformed_request' ? { detail: MALFORMED } : {}) })
   if (statusCode === 400) return new AppError('malformed_request', { cause: error, detail: MALFORMED })
   return new AppError('internal_error', { cause: error })
+}
+
+function outOfReach(cause: unknown): AppError {
+  return new AppError('database_unavailable', {
+    detail: 'The database does not answer just now. Try again in a moment.',
+    cause,
+    retryAfter: 1,
+  })
 }
 
 const MALFORMED = 'The request can not be read: its address or its JSON is broken.'

@@ -3,6 +3,7 @@ import { Type } from 'typebox'
 import type { Context } from '../../context.ts'
 import { signIn } from '../../sign-in/index.ts'
 import { isRichClient, readClaim, readUserAddress } from '../callers.ts'
+import { DEADLINE_MS } from '../deadline.ts'
 import { COMPANY_PERMISSIONS, companyPermissions, EXPIRY, expiry, USER, userObject } from './shapes.ts'
 
 /** A name and a password are short; what is longer is refused before it is read. */
@@ -18,7 +19,7 @@ const ANSWER = Type.Object({
 export function authenticateRoute(app: FastifyInstance, ctx: Context): void {
   app.post(
     '/authenticate/',
-    { bodyLimit: SIGN_IN_BODY_LIMIT, schema: { response: { 200: ANSWER } } },
+    { bodyLimit: SIGN_IN_BODY_LIMIT, handlerTimeout: DEADLINE_MS, schema: { response: { 200: ANSWER } } },
     async (request) => {
       const claim = { ...readClaim(request), userAddress: readUserAddress(request) }
       const signedIn = await signIn(ctx, claim, request.body)

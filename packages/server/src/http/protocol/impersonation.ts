@@ -4,6 +4,7 @@ import { loadAnswer } from '../../access/answer.ts'
 import type { Context } from '../../context.ts'
 import { validateImpersonation } from '../../impersonation/impersonate.ts'
 import { isRichClient, readClaim } from '../callers.ts'
+import { DEADLINE_MS } from '../deadline.ts'
 import { EXPIRY, expiry, USER, userObject } from './shapes.ts'
 
 const ANSWER = Type.Object({
@@ -17,7 +18,7 @@ const ANSWER = Type.Object({
 })
 
 export function impersonationRoute(app: FastifyInstance, ctx: Context): void {
-  const options = { bodyLimit: 16 * 1024, schema: { response: { 200: ANSWER } } }
+  const options = { bodyLimit: 16 * 1024, handlerTimeout: DEADLINE_MS, schema: { response: { 200: ANSWER } } }
   app.post('/impersonation-validation/', options, async (request) => {
     const claim = readClaim(request)
     const found = await validateImpersonation(ctx, claim, request.body)
