@@ -31,6 +31,8 @@ export type Config = {
   hashQueue: number
   hashWaitSeconds: number
   shutdownSeconds: number
+  /** How long to serve on after saying "not ready", before the end. */
+  drainSeconds: number
 }
 
 const LOG_LEVELS = ['fatal', 'error', 'warn', 'info', 'debug', 'trace', 'silent'] as const
@@ -57,6 +59,7 @@ const SETTINGS = [
   'HASH_QUEUE',
   'HASH_WAIT_SECONDS',
   'SHUTDOWN_SECONDS',
+  'DRAIN_SECONDS',
 ] as const
 type Setting = (typeof SETTINGS)[number]
 
@@ -103,11 +106,12 @@ export function readConfig(env: Record<string, string | undefined>): Config {
 
   const port = whole('PORT', 8000, 0, 65_535)
   const dataDir = resolve(text('DATA_DIR') ?? 'data')
+  const database = readDatabase(text('DATABASE_URL'), dataDir, faults)
   const config: Config = {
     host: readHost(text('HOST'), faults),
     port,
     dataDir,
-    database: readDatabase(text('DATABASE_URL'), dataDir, faults),
+    database,
     databasePool: whole('DATABASE_POOL', 10, 1, 500),
     keys: readKeys(text('KEYS'), faults),
     keysFile: keysFile(env),
@@ -123,6 +127,8 @@ export function readConfig(env: Record<string, string | undefined>): Config {
     hashQueue: whole('HASH_QUEUE', 100, 0, 100_000),
     hashWaitSeconds: whole('HASH_WAIT_SECONDS', 2, 1, 600),
     shutdownSeconds: whole('SHUTDOWN_SECONDS', 25, 1, 600),
+    // On SQLite there is no other node to send anybody to.
+    drainSeconds: whole('DRAIN_SECONDS', database.kind === 'postgres' ? 3 : 0, 0, 600),
   }
   if (!isTimeZone(config.timeZone)) {
     faults.push(`LICENSE_TIME_ZONE is "${config.timeZone}": it must be an IANA name such as Europe/Brussels.`)

@@ -1,5 +1,5 @@
 import type { Command } from 'commander'
-import { ownEnvironment, readConfig } from '../config.ts'
+import { type Config, ownEnvironment, readConfig } from '../config.ts'
 import { createContext } from '../context.ts'
 import { lockHouse } from '../db/serve-lock.ts'
 import { startServing } from './serving.ts'
@@ -10,21 +10,26 @@ export function serveCommand(program: Command): void {
     .description('Serve the house until told to stop (SIGTERM or Ctrl-C).')
     .option('--json', 'say nothing but the log, which is JSON lines')
     .addHelpText('after', '\nExample:\n  $ LICENSE_PORT=8000 license-server serve')
-    .action(serve)
+    .action(serveOwn)
 }
 
-async function serve(options: { json?: boolean }): Promise<void> {
-  const config = readConfig(ownEnvironment())
+function serveOwn(options: { json?: boolean }): Promise<void> {
+  return serve(readConfig(ownEnvironment()), options)
+}
+
+/** Serves until a signal comes; `now` for drills, whose nodes have clocks of their own. */
+export async function serve(config: Config, options: { json?: boolean; now?: () => number } = {}): Promise<void> {
   // From here on, so that being told while starting ends in order too.
   const told = untilToldToStop()
   using _lock = lockHouse(config.database)
-  await using ctx = await createContext(config, { migrates: 'always' })
+  await using ctx = await createContext(config, { migrates: 'always', ...(options.now && { now: options.now }) })
   await using serving = await startServing(ctx)
   ctx.log.info({ url: serving.url, database: ctx.db.kind }, 'serving')
   if (process.stderr.isTTY && !options.json)
     process.stderr.write(`The License server runs on ${serving.url}. Ctrl-C stops it.\n`)
   const signal = await told
   ctx.log.info({ signal }, 'stopping: requests under way are finished')
+  await serving.drain()
 }
 
 /** A terminal and whoever started us may both pass on one Ctrl-C: only one that comes later again means "at once". */

@@ -1,4 +1,5 @@
 import type { AddressInfo } from 'node:net'
+import { setTimeout as sleep } from 'node:timers/promises'
 import type { Context } from '../context.ts'
 import { CommandError } from '../errors.ts'
 import { createMetrics, serveMetrics } from '../http/metrics.ts'
@@ -8,13 +9,15 @@ import { startJobs } from '../jobs/runner.ts'
 export type Serving = {
   url: string
   metricsUrl: string | undefined
+  /** Says that it is not ready and goes on serving for as long as `LICENSE_DRAIN_SECONDS` says, so that load balancers look elsewhere first. */
+  drain(): Promise<void>
   /** Takes no new requests, finishes those under way, stops the jobs. */
   [Symbol.asyncDispose](): Promise<void>
 }
 
 /** Listens, and runs the jobs beside. What is given as `ctx` stays the caller's to dispose of. */
 export async function startServing(ctx: Context): Promise<Serving> {
-  const door = { isClosing: false }
+  const door = { isLeaving: false, isClosing: false }
   const metrics = createMetrics(ctx)
   await ctx.refusalFloor.learn(ctx.db.read)
   const app = await createServer(ctx, door, metrics)
@@ -33,7 +36,12 @@ export async function startServing(ctx: Context): Promise<Serving> {
   return {
     url: `http://${ctx.config.host.includes(':') ? `[${ctx.config.host}]` : ctx.config.host}:${port}`,
     metricsUrl: metricsPort === undefined ? undefined : `http://${ctx.config.metrics?.host}:${metricsPort}/metrics`,
+    async drain() {
+      door.isLeaving = true
+      await sleep(ctx.config.drainSeconds * 1000)
+    },
     async [Symbol.asyncDispose]() {
+      door.isLeaving = true
       door.isClosing = true
       await Promise.race([
         app.close(),

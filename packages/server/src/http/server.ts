@@ -51,7 +51,7 @@ export async function createServer(ctx: Context, door: Door, metrics: Metrics): 
   })
   // Also to a request that came before: a connection that is kept would hold the end up until its caller lets go.
   app.addHook('onSend', (_request, reply, payload, done) => {
-    if (door.isClosing) reply.header('connection', 'close')
+    if (door.isLeaving) reply.header('connection', 'close')
     done(null, payload)
   })
   app.addHook('onResponse', (request, reply, done) => {

@@ -5,6 +5,7 @@ import { mkdtempSync, rmSync, writeFileSync } from 'node:fs'
 import { createServer } from 'node:net'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
+import { createInterface } from 'node:readline'
 import { test } from 'node:test'
 import { fileURLToPath } from 'node:url'
 import { runCommand } from './run.ts'
@@ -81,4 +82,52 @@ test('one Ctrl-C that arrives twice still stops in order', async () => {
   const [code, signal] = await once(child, 'close')
   assert.deepEqual([code, signal], [0, null])
   assert.match(log, /"msg":"stopping/)
+})
+
+/** A server as a process of its own, ready; and what it was told to write so far. */
+async function startProcess(env: Record<string, string>) {
+  const child = spawn(process.execPath, ['--conditions=cloudspot-source', MAIN, 'serve'], {
+    env,
+    stdio: ['ignore', 'pipe', 'inherit'],
+  })
+  const ended = once(child, 'close')
+  for await (const line of createInterface(child.stdout)) {
+    const { url } = JSON.parse(line) as { url?: string }
+    if (url !== undefined) return { child, url, ended }
+  }
+  throw new Error('it ended without serving')
+}
+
+/** Whether the server still takes requests: an unknown application is told so. */
+async function isServing(url: string): Promise<boolean> {
+  const asked = fetch(`${url}/api/v1/auth/get-permissions/`, { headers: { 'x-license-module': 'none' } })
+  return (await asked.catch(() => undefined))?.status === 401
+}
+
+test('told to stop, a server says that it is not ready, serves on for as long as is set, then ends', async () => {
+  using data = folder()
+  const env = { LICENSE_DATA_DIR: data.path, LICENSE_PORT: '0', LICENSE_DRAIN_SECONDS: '2' }
+  const { child, url, ended } = await startProcess(env)
+  assert.equal((await fetch(`${url}/readyz`)).status, 200)
+  child.kill('SIGTERM')
+  const told = performance.now()
+  let ready = await fetch(`${url}/readyz`)
+  while (ready.status === 200) ready = await fetch(`${url}/readyz`)
+  assert.deepEqual([ready.status, await ready.json()], [503, { status: 'closing' }])
+  // Whoever keeps a connection is told to let it go.
+  assert.equal(ready.headers.get('connection'), 'close')
+  assert.ok(await isServing(url))
+  assert.equal((await fetch(`${url}/livez`)).status, 200)
+  assert.deepEqual(await ended, [0, null])
+  assert.ok(performance.now() - told >= 2_000)
+  assert.ok(!(await isServing(url)))
+})
+
+test('the twin: where nothing is set, a server on SQLite ends at once', async () => {
+  using data = folder()
+  const { child, ended } = await startProcess({ LICENSE_DATA_DIR: data.path, LICENSE_PORT: '0' })
+  child.kill('SIGTERM')
+  const told = performance.now()
+  assert.deepEqual(await ended, [0, null])
+  assert.ok(performance.now() - told < 2_000)
 })

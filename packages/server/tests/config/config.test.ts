@@ -48,6 +48,7 @@ test('without a setting it serves here only, on port 8000, from ./data', () => {
     hashQueue: 100,
     hashWaitSeconds: 2,
     shutdownSeconds: 25,
+    drainSeconds: 0,
   } satisfies Config)
 })
 
@@ -76,11 +77,15 @@ const GOOD: [string, string, Partial<Config>][] = [
   ['DATABASE_URL', 'sqlite:/var/x.db', { database: { kind: 'sqlite', file: '/var/x.db' } }],
   ['DATABASE_URL', 'sqlite:///var/x.db', { database: { kind: 'sqlite', file: '/var/x.db' } }],
   ['DATABASE_URL', 'sqlite:x.db', { database: { kind: 'sqlite', file: resolve('x.db') } }],
-  ['DATABASE_URL', 'postgres://u:p@h/d', { database: { kind: 'postgres', url: 'postgres://u:p@h/d' } }],
+  [
+    'DATABASE_URL',
+    'postgres://u:p@h/d',
+    { database: { kind: 'postgres', url: 'postgres://u:p@h/d' }, drainSeconds: 3 },
+  ],
   [
     'DATABASE_URL',
     'postgresql://h/d?sslmode=require',
-    { database: { kind: 'postgres', url: 'postgresql://h/d?sslmode=require' } },
+    { database: { kind: 'postgres', url: 'postgresql://h/d?sslmode=require' }, drainSeconds: 3 },
   ],
   ['DATABASE_POOL', '500', { databasePool: 500 }],
   ['PUBLIC_URL', 'https://license.example/', { publicUrl: 'https://license.example' }],
@@ -101,6 +106,7 @@ const GOOD: [string, string, Partial<Config>][] = [
   ['HASH_CONCURRENCY', '1', { hashConcurrency: 1 }],
   ['HASH_QUEUE', '0', { hashQueue: 0 }],
   ['SHUTDOWN_SECONDS', '600', { shutdownSeconds: 600 }],
+  ['DRAIN_SECONDS', '600', { drainSeconds: 600 }],
 ]
 
 const WRONG: [string, string[], RegExp][] = [
@@ -136,6 +142,7 @@ const WRONG: [string, string[], RegExp][] = [
   ['HASH_CONCURRENCY', ['0', '257'], /from 1 to 256/],
   ['HASH_QUEUE', ['-1', '100001'], /from 0 to 100000/],
   ['SHUTDOWN_SECONDS', ['0', '601'], /from 1 to 600/],
+  ['DRAIN_SECONDS', ['-1', '601'], /from 0 to 600/],
 ]
 
 for (const [name, value, expected] of GOOD) {
