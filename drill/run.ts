@@ -5,12 +5,14 @@ import { drill as crowd } from './crowd.ts'
 import { drill as diskFull } from './disk-full.ts'
 import { drill as guessing } from './guessing.ts'
 import { drill as kills } from './kills.ts'
+import { drill as nodeKilled } from './node-killed.ts'
 import { drill as oneServer } from './one-server.ts'
 import { drill as passwords } from './passwords.ts'
 import { drill as postgresDown } from './postgres-down.ts'
 import { drill as refusalTimes } from './refusal-times.ts'
 import { drill as restoreKills } from './restore-kills.ts'
 import { drill as revocation } from './revocation.ts'
+import { drill as rollingRestart } from './rolling-restart.ts'
 import { drill as settings } from './settings.ts'
 import type { DatabaseKind, Drill, Measured } from './support/drill.ts'
 import { Stage } from './support/stage.ts'
@@ -23,6 +25,8 @@ const DRILLS: Record<string, Drill> = {
   revocation: revocation,
   kills: kills,
   'postgres-down': postgresDown,
+  'rolling-restart': rollingRestart,
+  'node-killed': nodeKilled,
   passwords: passwords,
   guessing: guessing,
   'refusal-times': refusalTimes,

@@ -1,10 +1,12 @@
-import { spawn } from 'node:child_process'
+import { type ChildProcess, spawn } from 'node:child_process'
+import { once } from 'node:events'
 import { setTimeout as sleep } from 'node:timers/promises'
 import { fileURLToPath } from 'node:url'
 import { ask } from './http.ts'
 import type { Stage } from './stage.ts'
 
 const MAIN = fileURLToPath(new URL('../../packages/server/src/main.ts', import.meta.url))
+const NODE_ENTRY = fileURLToPath(new URL('./node-entry.ts', import.meta.url))
 const LOG_LENGTH = 200_000
 const READY_WITHIN_MS = 30_000
 
@@ -27,6 +29,9 @@ export type Program = {
 
 export type ServerProcess = Program & { url: string; readyMs: number }
 
+/** One whose clock is so far ahead of the machine's; behind where negative. */
+export type ClockedServer = ServerProcess & { setAhead(ms: number): Promise<void> }
+
 export function startProgram(
   stage: Stage,
   args: readonly string[],
@@ -46,24 +51,35 @@ export function startFile(
   input?: string,
   within: readonly string[] = [],
 ): Program {
-  const startedAt = performance.now()
-  const [command = '', ...rest] = [...within, process.execPath, '--conditions=cloudspot-source', file, ...args]
-  const child = spawn(command, rest, {
+  return watchProgram(stage, launch([file, ...args], settings, { within }), input)
+}
+
+function launch(
+  args: readonly string[],
+  settings: Settings,
+  { ipc = [], within = [] }: { ipc?: readonly 'ipc'[]; within?: readonly string[] } = {},
+): ChildProcess {
+  const [command = '', ...rest] = [...within, process.execPath, '--conditions=cloudspot-source', ...args]
+  return spawn(command, rest, {
     env: { ...foreignSettings(), ...settings },
-    stdio: 'pipe',
+    stdio: ['pipe', 'pipe', 'pipe', ...ipc],
   })
+}
+
+function watchProgram(stage: Stage, child: ChildProcess, input?: string): Program {
+  const startedAt = performance.now()
   stage.watch(child)
   let stdout = ''
   let stderr = ''
-  child.stdout.setEncoding('utf8').on('data', (text: string) => {
+  child.stdout?.setEncoding('utf8').on('data', (text: string) => {
     stdout = (stdout + text).slice(-LOG_LENGTH)
   })
-  child.stderr.setEncoding('utf8').on('data', (text: string) => {
+  child.stderr?.setEncoding('utf8').on('data', (text: string) => {
     stderr = (stderr + text).slice(-LOG_LENGTH)
   })
   // A program that ends before it read everything is told by its exit code.
-  child.stdin.on('error', () => undefined)
-  child.stdin.end(input ?? '')
+  child.stdin?.on('error', () => undefined)
+  child.stdin?.end(input ?? '')
   const ended = new Promise<Ended>((resolve, reject) => {
     child.once('error', reject)
     child.once('close', (code, signal) => resolve({ code, signal, stdout, stderr, ms: performance.now() - startedAt }))
@@ -85,14 +101,35 @@ export function startFile(
 }
 
 /** Starts `serve` and waits until `/readyz` says so. @throws Error with what the server wrote when it ended instead */
-export async function startServer(
+export function startServer(
   stage: Stage,
   settings: Settings,
   port: number,
   within: readonly string[] = [],
 ): Promise<ServerProcess> {
+  return untilReady(startProgram(stage, ['serve'], { ...settings, LICENSE_PORT: String(port) }, '', within), port)
+}
+
+/** The same by `node-entry.ts`. */
+export async function startClockedServer(
+  stage: Stage,
+  settings: Settings,
+  port: number,
+  ahead: number,
+): Promise<ClockedServer> {
+  const child = launch([NODE_ENTRY], { ...settings, LICENSE_PORT: String(port) }, { ipc: ['ipc'] })
+  const setAhead = async (ms: number) => {
+    const told = once(child, 'message')
+    child.send({ ahead: ms })
+    await told
+  }
+  const server = await untilReady(watchProgram(stage, child), port)
+  await setAhead(ahead)
+  return { ...server, setAhead }
+}
+
+async function untilReady(program: Program, port: number): Promise<ServerProcess> {
   const startedAt = performance.now()
-  const program = startProgram(stage, ['serve'], { ...settings, LICENSE_PORT: String(port) }, '', within)
   const url = `http://127.0.0.1:${port}`
   while (program.isRunning() && performance.now() - startedAt < READY_WITHIN_MS) {
     if (await isReady(url)) return { ...program, url, readyMs: performance.now() - startedAt }

@@ -12,7 +12,7 @@ import {
 } from 'kysely'
 
 /** How long a write waits for one of another process (the command line beside the server) before it fails. */
-const WRITE_WAIT_MS = 9_000
+const WRITE_WAIT_MS = 8_000
 const RETRY_MS = 20
 /** Another process that is the last to close the file has it for itself for a moment. */
 const OPENING_WAIT_MS = 2_000

@@ -83,7 +83,7 @@ test('while another process writes to the SQLite file, look-ups go on and a sign
   const refused = signIn(server, ANNA, PASSWORD)
   const answers = await Promise.all(Array.from({ length: 20 }, () => call(server, 'GET get-permissions/', { token })))
   assert.deepEqual([...new Set(answers.map(({ status }) => status))], [200])
-  // Nine seconds, then it is told to come back.
+  // Eight seconds, then it is told to come back.
   assertUnavailable(await refused)
   const waiting = signIn(server, ANNA, PASSWORD)
   assert.equal((await call(server, 'GET get-permissions/', { token })).status, 200)

@@ -1,0 +1,68 @@
+import { setTimeout as sleep } from 'node:timers/promises'
+import { PASSWORD } from './house.ts'
+import { type Answer, lookUp, signIn, tokenOf } from './http.ts'
+
+const TICK_MS = 10
+
+/** What became of one request; `status` is undefined where no whole answer came. Times are of `performance.now()`. */
+export type Outcome = {
+  kind: 'look-up' | 'sign-in'
+  sentAt: number
+  ms: number
+  status: number | undefined
+  told: string
+}
+
+export type Load = {
+  outcomes: readonly Outcome[]
+  /** Sends nothing more, and waits for what is under way. */
+  stop(): Promise<void>
+}
+
+export type Rates = { lookUps: number; signIns: number }
+
+/** Look-ups and sign-ins, so many a second, whether or not the ones before were answered. */
+export async function startLoad(url: string, users: readonly string[], perSecond: Rates): Promise<Load> {
+  const tokens = await Promise.all(users.map(async (user) => tokenOf(await signIn(url, user, PASSWORD))))
+  const outcomes: Outcome[] = []
+  const running = new Set<Promise<void>>()
+  const send = (kind: Outcome['kind'], ask: () => Promise<Answer>) => {
+    const sentAt = performance.now()
+    const asked = ask().then(
+      ({ status, body, ms }) => void outcomes.push({ kind, sentAt, ms, status, told: body.slice(0, 200) }),
+      (error: Error) =>
+        void outcomes.push({ kind, sentAt, ms: performance.now() - sentAt, status: undefined, told: error.message }),
+    )
+    running.add(asked)
+    void asked.then(() => running.delete(asked))
+  }
+  const startedAt = performance.now()
+  const sent = { lookUps: 0, signIns: 0 }
+  let isStopped = false
+  const sending = (async () => {
+    while (!isStopped) {
+      const seconds = (performance.now() - startedAt) / 1_000
+      for (; sent.lookUps < seconds * perSecond.lookUps; sent.lookUps++) {
+        const token = tokens[sent.lookUps % tokens.length] ?? ''
+        send('look-up', () => lookUp(url, token))
+      }
+      for (; sent.signIns < seconds * perSecond.signIns; sent.signIns++) {
+        const user = users[sent.signIns % users.length] ?? ''
+        send('sign-in', () => signIn(url, user, PASSWORD))
+      }
+      await sleep(TICK_MS)
+    }
+  })()
+  return {
+    outcomes,
+    async stop() {
+      isStopped = true
+      await sending
+      await Promise.all(running)
+    },
+  }
+}
+
+export function failed(outcomes: readonly Outcome[]): Outcome[] {
+  return outcomes.filter(({ status }) => status !== 200)
+}
