@@ -9,6 +9,7 @@ import { drill as nodeKilled } from './node-killed.ts'
 import { drill as oneServer } from './one-server.ts'
 import { drill as passwords } from './passwords.ts'
 import { drill as postgresDown } from './postgres-down.ts'
+import { drill as postgresHangs } from './postgres-hangs.ts'
 import { drill as refusalTimes } from './refusal-times.ts'
 import { drill as restoreKills } from './restore-kills.ts'
 import { drill as revocation } from './revocation.ts'
@@ -25,6 +26,7 @@ const DRILLS: Record<string, Drill> = {
   revocation: revocation,
   kills: kills,
   'postgres-down': postgresDown,
+  'postgres-hangs': postgresHangs,
   'rolling-restart': rollingRestart,
   'node-killed': nodeKilled,
   passwords: passwords,

@@ -40,6 +40,10 @@ export interface PostgresCluster extends AsyncDisposable {
   stop(mode: 'fast' | 'immediate'): Promise<void>
   /** Ends the server without a chance to write anything. */
   kill(): Promise<void>
+  /** Stops every process of the server's where it stands: it answers nobody, and new connections open and hear nothing. */
+  freeze(): Promise<void>
+  /** Lets it go on. */
+  thaw(): void
 }
 
 /** Initialises a cluster and starts it; `postgres` is its superuser, without a password, on 127.0.0.1 only. */
@@ -48,8 +52,15 @@ export async function startPostgres(options: PostgresOptions = {}): Promise<Post
   const data = options.dataDir ?? join(folder, 'data')
   const started = new Set<ChildProcess>()
   let server: ChildProcess | undefined
+  let frozen: readonly number[] = []
 
+  const thaw = () => {
+    for (const pid of frozen) signal(pid, 'SIGCONT')
+    frozen = []
+  }
   const cleanUp = () => {
+    // A process that stands still hears no other signal.
+    thaw()
     const running = [...started].map((child) => child.kill('SIGQUIT'))
     removeFolder(folder, running.length > 0 ? join(data, 'postmaster.pid') : undefined)
   }
@@ -100,7 +111,13 @@ export async function startPostgres(options: PostgresOptions = {}): Promise<Post
         server.kill('SIGKILL')
         await ended
       },
+      async freeze() {
+        if (server?.pid === undefined || !isRunning(server)) throw new Error('PostgreSQL does not run')
+        frozen = await freezeAll(server.pid, url('postgres'))
+      },
+      thaw,
       async [Symbol.asyncDispose]() {
+        thaw()
         await cluster.stop(options.dataDir ? 'fast' : 'immediate').catch(() => {})
         forget()
         cleanUp()
@@ -219,6 +236,36 @@ function logOf({ folder }: Context, file: string): string {
 
 function isRunning(server: ChildProcess | undefined): server is ChildProcess {
   return server !== undefined && server.exitCode === null && server.signalCode === null
+}
+
+/** The main process first, so that it starts no other; the one that tells of them all last. */
+async function freezeAll(main: number, url: string): Promise<number[]> {
+  const client = new pg.Client({ connectionString: url, connectionTimeoutMillis: 5000 })
+  client.on('error', () => {})
+  await client.connect()
+  signal(main, 'SIGSTOP')
+  try {
+    const { rows } = await client.query<{ pid: number; isOwn: boolean }>(
+      'select pid, pid = pg_backend_pid() as "isOwn" from pg_stat_activity',
+    )
+    const others = rows.filter(({ isOwn }) => !isOwn).map(({ pid }) => pid)
+    for (const pid of others) signal(pid, 'SIGSTOP')
+    return [main, ...others]
+  } catch (error) {
+    signal(main, 'SIGCONT')
+    throw error
+  } finally {
+    await client.end().catch(() => {})
+  }
+}
+
+/** To a process that may have ended meanwhile. */
+function signal(pid: number, name: NodeJS.Signals): void {
+  try {
+    process.kill(pid, name)
+  } catch (error) {
+    if ((error as NodeJS.ErrnoException).code !== 'ESRCH') throw error
+  }
 }
 
 async function query(url: string, sql: string): Promise<void> {

@@ -36,7 +36,7 @@ export async function startProxy(urls: readonly string[]): Promise<Proxy> {
   const server = createServer((incoming, outgoing) => void pass(incoming, outgoing, agent, next))
   // Whoever keeps a connection to us may do so: what is counted are the nodes' failures, not ours.
   server.keepAliveTimeout = 120_000
-  server.listen(0, '127.0.0.1')
+  server.listen({ port: 0, host: '127.0.0.1', backlog: 4_096 })
   await once(server, 'listening')
   const { port } = server.address() as AddressInfo // It listens on a port, not on a pipe.
   return {
