@@ -3,55 +3,17 @@ import { type Context, createContext, createLog } from '../packages/server/src/c
 import type { HouseFile } from '../packages/server/src/imports/house-schema.ts'
 import { checkHouse } from '../packages/server/src/imports/read-house.ts'
 import { seedHouse } from '../packages/server/src/imports/seed.ts'
-import { freePort } from '../tools/free-port.ts'
-import type { Drill, DrillEnv } from './support/drill.ts'
-import { APPLICATION, COMPANY, houseOf, PASSWORD, usersNamed } from './support/house.ts'
-import { type Answer, lookUp, signIn, signOut, tokenOf } from './support/http.ts'
+import type { Drill, Measured } from './support/drill.ts'
+import { type Fleet, startFleet } from './support/fleet.ts'
+import { PASSWORD } from './support/house.ts'
+import { type Answer, lookUp, signIn, tokenOf } from './support/http.ts'
 import { newPlace } from './support/place.ts'
-import { type ServerProcess, seed, startServer } from './support/process.ts'
+import { seed } from './support/process.ts'
+import { ALL, EMAIL, HOUSE, type Left, REVOCATIONS, type Scene } from './support/revocations.ts'
 import { count } from './support/table.ts'
 
-const EMAIL = 'user0@drill.test'
-const CONNECTIONS = 3
 /** Stale answers that are told one by one. */
 const SAID = 20
-
-/** `ends`: the sessions are over for good, and begin anew with a sign-in. */
-type Change = { what: string; take: HouseFile; giveBack: HouseFile; ends: boolean }
-
-/** Ways to take a right away, and back. */
-const CHANGES: readonly Change[] = [
-  bothWays('the license is suspended', (off) => ({
-    licenses: [{ company: COMPANY, application: APPLICATION, suspended: off }],
-  })),
-  bothWays('the user is switched off', (off) => ({ users: [{ email: EMAIL, active: !off }] }), { ends: true }),
-  bothWays('the company is switched off', (off) => ({ companies: [{ name: COMPANY, active: !off }] })),
-  bothWays('the membership is switched off', (off) => ({
-    users: [{ email: EMAIL, companies: [{ company: COMPANY, active: !off }] }],
-  })),
-  bothWays('the application is switched off', (off) => ({ applications: [{ id: APPLICATION, active: !off }] }), {
-    ends: true,
-  }),
-  bothWays('the seat ends', (off) => ({
-    users: [
-      {
-        email: EMAIL,
-        companies: [
-          {
-            company: COMPANY,
-            grants: [{ application: APPLICATION, seat: { ends_at: off ? '2021-01-01T00:00:00Z' : null } }],
-          },
-        ],
-      },
-    ],
-  })),
-  bothWays('the license no longer includes the permission', (off) => ({
-    licenses: [{ company: COMPANY, application: APPLICATION, permissions: off ? ['list_invoices'] : 'all' }],
-  })),
-  bothWays('the permission asks for less', (off) => ({
-    applications: [{ id: APPLICATION, permissions: [{ slug: 'create_invoice', needs: off ? null : 'list_invoices' }] }],
-  })),
-]
 
 export const drill: Drill = {
   promise: 'Z5',
@@ -59,86 +21,65 @@ export const drill: Drill = {
   databases: ['sqlite', 'postgres'],
   async run(env) {
     const place = await newPlace(env)
-    await seed(env.stage, place.settings, houseOf(usersNamed('user', 1)))
-    const nodes = await startNodes(env, place.settings)
-    // The drill is one more process that writes: by the code of `seed`, without the time that a program takes to start.
+    await seed(env.stage, place.settings, HOUSE)
+    await using fleet = await startFleet(env, place.settings)
+    // The drill is one more process that writes: by the code of the commands, without the time that a program takes to start.
     await using ctx = await createContext(readConfig(place.settings), { log: createLog({ logLevel: 'silent' }) })
-    let token = tokenOf(await signIn(at(nodes, 0).url, EMAIL, PASSWORD))
-    const rounds = env.quick ? 200 : 1_000
-    const stale = { rights: 0, signOuts: 0 }
+    const enter = async () => tokenOf(await signIn(fleet.url, EMAIL, PASSWORD))
+    const scene: Scene = { ctx, url: fleet.url, seed: (house) => seedBeside(ctx, house), token: await enter() }
+    const rounds = env.quick ? 3 * REVOCATIONS.length : 1_000
+    const stale: string[] = []
     let answers = 0
+    const judge = async (after: string, wanted: Left) => {
+      for (const answer of await askAll(fleet, scene.token)) {
+        answers++
+        if (!isAs(answer, wanted)) stale.push(`after "${after}": ${answer.status} ${answer.body.slice(0, 200)}`)
+      }
+    }
     for (let round = 0; round < rounds; round++) {
-      const change = CHANGES[round % CHANGES.length]
-      if (!change) throw new Error('no change')
-      answers += await turn(ctx, nodes, token, change.take, (answer) => {
-        if (!hasAll(answer)) return
-        if (++stale.rights <= SAID) env.say(`stale after "${change.what}"`)
-      })
-      answers += await turn(ctx, nodes, token, change.giveBack, (answer) => {
-        if (change.ends ? answer.status === 401 : hasAll(answer)) return
-        if (++stale.rights <= SAID) env.say(`not as before after "${change.what}": ${answer.status} ${answer.body}`)
-      })
-      if (change.ends) token = tokenOf(await signIn(at(nodes, round).url, EMAIL, PASSWORD))
+      const revocation = REVOCATIONS[round % REVOCATIONS.length]
+      if (!revocation) throw new Error('no revocation')
+      const { what, take, giveBack, left } = revocation
+      await take(scene)
+      await judge(what, left)
+      await giveBack?.(scene)
+      // What has ended stays so, and begins anew with a sign-in.
+      if (left === 'refused') {
+        await judge(`${what}, and back`, 'refused')
+        scene.token = await enter()
+      }
+      await judge(`${what}, and back`, ALL)
     }
-    const signOuts = env.quick ? 20 : 200
-    for (let round = 0; round < signOuts; round++) {
-      const own = tokenOf(await signIn(at(nodes, round).url, EMAIL, PASSWORD))
-      if ((await lookUp(at(nodes, round + 1).url, own)).status !== 200) throw new Error('a new token is not accepted')
-      if ((await signOut(at(nodes, round).url, own)).status !== 200) throw new Error('a sign-out failed')
-      const after = await Promise.all(nodes.map((node) => lookUp(node.url, own)))
-      stale.signOuts += after.filter((answer) => answer.status !== 401).length
-    }
-    for (const node of nodes) await node.kill()
-    const where = nodes.length === 1 ? 'one server, written to from beside it' : `${nodes.length} servers`
-    return [
-      {
-        what: `${CHANGES.length} ways to take a right away, and back; ${where}`,
-        measured: `${count(rounds)} rounds, ${count(answers)} answers, ${stale.rights} stale`,
-        wanted: '0 stale',
-        passed: stale.rights === 0 && answers > 0,
-      },
-      {
-        what: `a sign-out is final; ${where}`,
-        measured: `${signOuts} sign-outs, ${stale.signOuts} accepted after`,
-        wanted: '0 accepted after',
-        passed: stale.signOuts === 0,
-      },
-    ]
+    for (const line of stale.slice(0, SAID)) env.say(line)
+    return [asLine(fleet.size, rounds, answers, stale.length)]
   },
 }
 
-function bothWays(what: string, house: (off: boolean) => HouseFile, { ends } = { ends: false }): Change {
-  return { what, take: house(true), giveBack: house(false), ends }
+function asLine(servers: number, rounds: number, answers: number, stale: number): Measured {
+  const where = servers === 1 ? 'one server, written to from beside it' : `${servers} servers behind a balancer`
+  return {
+    what: `${REVOCATIONS.length} ways to take a right away, and back; ${where}`,
+    measured: `${count(rounds)} rounds, ${count(answers)} answers, ${stale} stale`,
+    wanted: '0 stale',
+    passed: stale === 0 && answers > rounds * servers,
+  }
 }
 
-async function startNodes(env: DrillEnv, settings: Record<string, string>): Promise<ServerProcess[]> {
-  const nodes: ServerProcess[] = []
-  const wanted = env.database === 'sqlite' ? 1 : env.quick ? 2 : 4
-  while (nodes.length < wanted) nodes.push(await startServer(env.stage, settings, await freePort()))
-  return nodes
+async function seedBeside(ctx: Context, house: HouseFile): Promise<void> {
+  await seedHouse(ctx, checkHouse(house), { takesUpDeleted: true })
 }
 
-/** Changes the house and, as soon as that returned, asks every node on several connections at once. */
-async function turn(
-  ctx: Context,
-  nodes: readonly ServerProcess[],
-  token: string,
-  house: HouseFile,
-  judge: (answer: Answer) => void,
-): Promise<number> {
-  await seedHouse(ctx, checkHouse(house))
-  const asked = nodes.flatMap((node) => Array.from({ length: CONNECTIONS }, () => lookUp(node.url, token)))
-  const answers = await Promise.all(asked)
-  for (const answer of answers) judge(answer)
-  return answers.length
+/** As soon as the act has returned: every server itself, and through the balancer on several connections at once. */
+function askAll(fleet: Fleet, token: string): Promise<Answer[]> {
+  const urls = [...fleet.nodes().map(({ url }) => url), ...Array.from({ length: 2 * fleet.size }, () => fleet.url)]
+  return Promise.all(urls.map((url) => lookUp(url, token)))
 }
 
-function hasAll({ status, body }: Answer): boolean {
-  return status === 200 && ['create_invoice', 'list_invoices', 'use_app'].every((slug) => body.includes(`"${slug}"`))
-}
-
-function at<T>(list: readonly T[], index: number): T {
-  const found = list[index % list.length]
-  if (found === undefined) throw new Error('an empty list')
-  return found
+/** Whether an answer gives exactly these permissions, in one company, or none at all. */
+function isAs({ status, body }: Answer, wanted: Left): boolean {
+  if (wanted === 'refused') return status === 401
+  if (status !== 200) return false
+  const { permissions } = JSON.parse(body) as { permissions: { permissions: string[] }[] } // As docs/PROTOCOL.md has it.
+  const slugs = permissions.map((company) => company.permissions.join())
+  return slugs.join(';') === wanted.join()
 }
