@@ -15,6 +15,7 @@ import { drill as restoreKills } from './restore-kills.ts'
 import { drill as revocation } from './revocation.ts'
 import { drill as rollingRestart } from './rolling-restart.ts'
 import { drill as settings } from './settings.ts'
+import { drill as signOut } from './sign-out.ts'
 import type { DatabaseKind, Drill, Measured } from './support/drill.ts'
 import { Stage } from './support/stage.ts'
 import { seconds, table } from './support/table.ts'
@@ -24,6 +25,7 @@ const DRILLS: Record<string, Drill> = {
   settings: settings,
   'one-server': oneServer,
   revocation: revocation,
+  'sign-out': signOut,
   kills: kills,
   'postgres-down': postgresDown,
   'postgres-hangs': postgresHangs,
@@ -44,7 +46,7 @@ type Line = Measured & { promise: string; title: string; database: DatabaseKind 
 
 const { values: options, positionals: names } = parseArgs({
   allowPositionals: true,
-  options: { quick: { type: 'boolean', default: false }, kills: { type: 'string', default: '20' } },
+  options: { quick: { type: 'boolean', default: false }, kills: { type: 'string', default: '200' } },
 })
 const wanted = Object.entries(DRILLS).filter(
   ([name, { promise }]) =>

@@ -1,7 +1,14 @@
 import { setTimeout as sleep } from 'node:timers/promises'
 import { freePort } from '../../tools/free-port.ts'
 import type { DrillEnv } from './drill.ts'
-import { type Ended, type ServerProcess, type Settings, startClockedServer, startServer } from './process.ts'
+import {
+  type ClockedServer,
+  type Ended,
+  type ServerProcess,
+  type Settings,
+  startClockedServer,
+  startServer,
+} from './process.ts'
 import { startProxy } from './proxy.ts'
 
 const IN_WITHIN_MS = 30_000
@@ -18,7 +25,11 @@ export type Fleet = AsyncDisposable & {
   /** By kill -9. */
   kill(at: number): Promise<Ended>
   start(at: number): Promise<void>
+  /** Sets every clock; only where the fleet was started with clocks. */
+  setAhead(ms: number): Promise<void>
 }
+
+type AnyServer = ServerProcess & Partial<ClockedServer>
 
 /** `clocks`: by how many milliseconds each node's clock is ahead of the machine's. */
 export async function startFleet(
@@ -32,12 +43,12 @@ export async function startFleet(
   const urlOf = (port: number) => `http://127.0.0.1:${port}`
   // The balancer comes from this machine and tells where its callers are.
   const behind = { ...settings, LICENSE_TRUSTED_PROXIES: '127.0.0.1' }
-  const launch = (at: number) => {
+  const launch = (at: number): Promise<AnyServer> => {
     const port = ports[at] ?? 0
     if (!clocks) return startServer(env.stage, behind, port)
     return startClockedServer(env.stage, behind, port, clocks[at % clocks.length] ?? 0)
   }
-  const nodes: ServerProcess[] = []
+  const nodes: AnyServer[] = []
   // The first one makes what is missing; the others come together.
   nodes.push(await launch(0))
   nodes.push(...(await Promise.all(ports.slice(1).map((_, index) => launch(index + 1)))))
@@ -71,6 +82,9 @@ export async function startFleet(
     },
     kill: (at) => node(at).kill(),
     start,
+    async setAhead(ms) {
+      await Promise.all(nodes.map((each) => each.setAhead?.(ms)))
+    },
     async [Symbol.asyncDispose]() {
       proxy[Symbol.dispose]()
       await Promise.all(nodes.map((each) => each.kill()))
