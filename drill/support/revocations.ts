@@ -2,10 +2,10 @@ import type { Context } from '../../packages/server/src/context.ts'
 import {
   changePassword,
   deleteUser,
+  endSeat,
   removeMember,
   switchApplication,
   switchUser,
-  takeSeat,
 } from '../../packages/server/src/credentials/accounts.ts'
 import { endCredentials } from '../../packages/server/src/credentials/ending.ts'
 import { hashPassword } from '../../packages/server/src/credentials/password-hash.ts'
@@ -142,7 +142,7 @@ export const REVOCATIONS: readonly Revocation[] = [
   {
     what: 'the seat is taken away',
     left: NONE,
-    take: async ({ ctx }) => takeSeat(ctx, { ...(await idsOf(ctx)), applicationId: APPLICATION }),
+    take: async ({ ctx }) => endSeat(ctx, { ...(await idsOf(ctx)), applicationId: APPLICATION }),
     giveBack: ({ seed }) => seed({ users: [USER] }),
   },
   {

@@ -6,7 +6,7 @@ import { prepareFacts } from '../../src/access/facts.ts'
 import { TreeCache } from '../../src/access/tree-cache.ts'
 import { readConfig } from '../../src/config.ts'
 import { type Context, createContext } from '../../src/context.ts'
-import { Hasher, type Place } from '../../src/credentials/hasher.ts'
+import { Hasher, type HasherOptions, type Place } from '../../src/credentials/hasher.ts'
 import type { Database } from '../../src/db/database.ts'
 import { createMetrics } from '../../src/http/metrics.ts'
 import { createServer } from '../../src/http/server.ts'
@@ -54,7 +54,7 @@ export async function startFaulty(env: Record<string, string>, house: HouseFile)
   await seedHouse(ctx, checkHouse(house))
   const faults = new Faults()
   const db = faultyDatabase(ctx.db, faults)
-  const hasher = new FaultyHasher(faults, { concurrency: 2, queue: 100 })
+  const hasher = new FaultyHasher(faults, { concurrency: 2, queue: 100, waitMs: 60_000 })
   const served = { ...ctx, db, hasher, facts: prepareFacts(db) }
   const app = await createServer(served, { isLeaving: false, isClosing: false }, createMetrics(served))
   const url = await app.listen({ host: '127.0.0.1', port: 0 })
@@ -106,7 +106,7 @@ function faultyDatabase(db: Database, faults: Faults): Database {
 class FaultyHasher extends Hasher {
   readonly #faults: Faults
 
-  constructor(faults: Faults, options: { concurrency: number; queue: number }) {
+  constructor(faults: Faults, options: HasherOptions) {
     super(options)
     this.#faults = faults
   }
