@@ -33,6 +33,8 @@ export const drill: Drill = {
     await load.stop()
     const refused = failed(load.outcomes)
     for (const { kind, status, told } of refused.slice(0, 20)) env.say(`${kind}: ${status ?? 'no answer'} ${told}`)
+    // The short form also runs where other work takes the machine's time.
+    const leastRate = env.quick ? 100 : 490
     const rate = load.outcomes.length / (took / 1_000)
     const slowest = Math.max(...load.outcomes.map(({ ms }) => ms))
     const signIns = load.outcomes.filter(({ kind }) => kind === 'sign-in').length
@@ -40,8 +42,8 @@ export const drill: Drill = {
       {
         what: `${fleet.size} servers restarted one after the other, ${rounds} x, at ${Math.round(rate)} requests a second`,
         measured: `${count(load.outcomes.length)} requests (${count(signIns)} sign-ins), ${refused.length} failed, the slowest after ${seconds(slowest)}`,
-        wanted: '0 failed, >=490 a second',
-        passed: refused.length === 0 && rate >= 490,
+        wanted: `0 failed, >=${leastRate} a second`,
+        passed: refused.length === 0 && rate >= leastRate,
       },
       {
         what: 'a server that is told to stop ends in order',

@@ -3,6 +3,8 @@ import { PASSWORD } from './house.ts'
 import { type Answer, lookUp, signIn, tokenOf } from './http.ts'
 
 const TICK_MS = 10
+/** Under way at once. A machine that has no time for more is asked less, which the rate tells: it would measure itself. */
+const MOST_UNDER_WAY = 500
 
 /** What became of one request; `status` is undefined where no whole answer came. Times are of `performance.now()`. */
 export type Outcome = {
@@ -21,7 +23,7 @@ export type Load = {
 
 export type Rates = { lookUps: number; signIns: number }
 
-/** Look-ups and sign-ins, so many a second, whether or not the ones before were answered. */
+/** Look-ups and sign-ins, so many a second, whether or not the ones before were answered, up to a bound. */
 export async function startLoad(url: string, users: readonly string[], perSecond: Rates): Promise<Load> {
   const tokens = await Promise.all(users.map(async (user) => tokenOf(await signIn(url, user, PASSWORD))))
   const outcomes: Outcome[] = []
@@ -36,11 +38,14 @@ export async function startLoad(url: string, users: readonly string[], perSecond
     running.add(asked)
     void asked.then(() => running.delete(asked))
   }
-  const startedAt = performance.now()
+  let startedAt = performance.now()
   const sent = { lookUps: 0, signIns: 0 }
   let isStopped = false
   const sending = (async () => {
     while (!isStopped) {
+      const waited = await roomIn(running)
+      // What could not be sent is not made up for: it would be a burst.
+      startedAt += waited
       const seconds = (performance.now() - startedAt) / 1_000
       for (; sent.lookUps < seconds * perSecond.lookUps; sent.lookUps++) {
         const token = tokens[sent.lookUps % tokens.length] ?? ''
@@ -61,6 +66,13 @@ export async function startLoad(url: string, users: readonly string[], perSecond
       await Promise.all(running)
     },
   }
+}
+
+/** Waits until there is room for more; tells how long. */
+async function roomIn(running: ReadonlySet<unknown>): Promise<number> {
+  const from = performance.now()
+  while (running.size >= MOST_UNDER_WAY) await sleep(TICK_MS)
+  return performance.now() - from
 }
 
 export function failed(outcomes: readonly Outcome[]): Outcome[] {

@@ -73,7 +73,8 @@ async function pass(
     if (!target) break
     tried.add(target)
     const outcome = await send(target, incoming, body, outgoing, agent)
-    if (outcome === 'answered') return
+    // Whoever asked may have gone: that is no failure of the node's, and nobody waits for another's answer.
+    if (outcome === 'answered' || outgoing.destroyed) return
     target.isIn = false
     if (incoming.method !== 'GET') break
   }

@@ -15,6 +15,8 @@ export type PostgresOptions = {
 
 /** Waiting for a connection and for one statement: nine seconds at most together, so that a caller has an answer within ten. */
 const CONNECTION_WAIT_MS = 2_500
+/** On a machine or a database that is busy. */
+const PATIENT_WAIT_MS = 15_000
 /** The database gives up first, so that a statement that takes too long costs no connection. */
 const LIMITS = { statement_timeout: 5_500, query_timeout: 6_500 }
 
@@ -23,7 +25,7 @@ export function openPostgres(options: PostgresOptions): pg.Pool {
   const pool = new pg.Pool({
     connectionString: options.url,
     max: options.poolSize,
-    connectionTimeoutMillis: CONNECTION_WAIT_MS,
+    connectionTimeoutMillis: options.isPatient ? PATIENT_WAIT_MS : CONNECTION_WAIT_MS,
     ...(options.isPatient ? {} : LIMITS),
     idleTimeoutMillis: 30_000,
     application_name: 'cloudspot-license',
