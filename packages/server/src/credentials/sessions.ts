@@ -10,6 +10,7 @@ import {
   unknownApplication,
 } from './applications.ts'
 import { isWellFormed, secretHash } from './secrets.ts'
+import { IDLE_SLACK_MS } from './token-use.ts'
 
 export type TokenClaim = ApplicationClaim & { token: string | undefined }
 
@@ -50,7 +51,8 @@ function isLive(ctx: Context, found: AnswerFacts & { token: TokenFacts }, tokenH
   const { token, user, application } = found
   if (!user.active || token.revokedAt !== null || now >= token.expiresAt) return false
   if (token.issuedAt <= user.sessionsEndedAt || token.issuedAt <= application.sessionsEndedAt) return false
-  return token.idleLimit === 0 || now - ctx.tokenUse.lastUsedAt(tokenHash, token.lastUsedAt) < token.idleLimit
+  const idleSince = ctx.tokenUse.lastUsedAt(tokenHash, token.lastUsedAt)
+  return token.idleLimit === 0 || now - idleSince < token.idleLimit + IDLE_SLACK_MS
 }
 
 function noteMisuse(ctx: Context, claim: TokenClaim, token: TokenFacts, now: number): void {

@@ -1,6 +1,7 @@
 import type { Insertable } from 'kysely'
 import type { Db } from '../db/database.ts'
 import type { Tables } from '../db/tables.ts'
+import { IDLE_SLACK_MS } from './token-use.ts'
 
 export async function insertToken(db: Db, token: Insertable<Tables['tokens']>): Promise<void> {
   await db.insertInto('tokens').values(token).execute()
@@ -57,7 +58,10 @@ export async function listLiveTokens(
     .where('t.expires_at', '>', now)
     .where('u.active', '=', 1)
     .where((e) =>
-      e.or([e('t.idle_limit', '=', 0), e('t.last_used_at', '>', e(e.val(now), '-', e.ref('t.idle_limit')))]),
+      e.or([
+        e('t.idle_limit', '=', 0),
+        e('t.last_used_at', '>', e(e.val(now - IDLE_SLACK_MS), '-', e.ref('t.idle_limit'))),
+      ]),
     )
     .whereRef('t.issued_at', '>', 'u.sessions_ended_at')
     .whereRef('t.issued_at', '>', 'a.sessions_ended_at')

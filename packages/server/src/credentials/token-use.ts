@@ -2,13 +2,20 @@ import { setImmediate } from 'node:timers/promises'
 import { sql } from 'kysely'
 import type { Database, Tx } from '../db/database.ts'
 
-/** What is stored may lag by this much, which is how exact an idle limit is. */
+/** A use so soon after the stored one is not stored. */
 const PRECISION_MS = 30_000
 const MAX_BATCH = 500
+/**
+ * What is stored lags behind the last use: by PRECISION_MS, and by the seconds until the next `flush`. An idle limit waits this
+ * much longer, so that it never ends what another node was asked in time (tests/credentials/token-limits.test.ts).
+ */
+export const IDLE_SLACK_MS = 60_000
 
 /** Remembers when tokens were used and stores it now and then in one transaction, instead of a write per request. */
 export class TokenUse {
   #pending = new Map<string, number>()
+  /** Those that are being stored, or were last: what was read before that is older. */
+  #storing: ReadonlyMap<string, number> = new Map()
 
   /** Notes a use at `now`, unless what is stored is recent enough. */
   note(hash: string, storedAt: number, now: number): void {
@@ -17,13 +24,14 @@ export class TokenUse {
 
   /** When the token was used last, as far as this process knows. */
   lastUsedAt(hash: string, storedAt: number): number {
-    return Math.max(storedAt, this.#pending.get(hash) ?? 0)
+    return Math.max(storedAt, this.#pending.get(hash) ?? 0, this.#storing.get(hash) ?? 0)
   }
 
   /** Stores what is pending, in batches; what fails is kept for the next time. */
   async flush(db: Database): Promise<void> {
     const pending = this.#pending
     this.#pending = new Map()
+    this.#storing = pending
     const entries = [...pending].sort(([a], [b]) => (a < b ? -1 : 1)) // One order, so that two nodes can't deadlock.
     for (let from = 0; from < entries.length; from += MAX_BATCH) {
       const batch = entries.slice(from, from + MAX_BATCH)
