@@ -4,7 +4,7 @@ import type { Context } from '../context.ts'
 import { AppError } from '../errors.ts'
 import { isRichClient } from './callers.ts'
 import type { Door } from './door.ts'
-import { drain } from './drain.ts'
+import { boundRest } from './drain.ts'
 import { asAppError, errorBody, sendError } from './errors.ts'
 import { forwardedWatch } from './forwarded.ts'
 import { healthRoutes } from './health.ts'
@@ -68,8 +68,9 @@ export async function createServer(ctx: Context, door: Door, metrics: Metrics): 
   app.setErrorHandler(async (error, request, reply) => {
     const known = asAppError(error)
     if (known.code === 'body_too_large' || known.code === 'unsupported_media_type') {
-      if (await drain(request.raw)) reply.removeHeader('connection')
-      else reply.header('connection', 'close')
+      // The framework would close at once, under a caller that still sends.
+      reply.removeHeader('connection')
+      boundRest(request.raw)
     }
     return sendError(ctx, request, reply, known)
   })
