@@ -132,6 +132,13 @@ export function createLog(config: Pick<Config, 'logLevel'>): Logger {
     base: null,
     timestamp: pino.stdTimeFunctions.isoTime,
     formatters: { level: (label) => ({ level: label }) },
+    serializers: { err: errorForLog },
     redact: { paths: [...secrets, ...secrets.map((name) => `*.${name}`), '*.headers'], censor: '(left out)' },
   })
+}
+
+/** Without what PostgreSQL says of the data: of a row that it refuses, all of it. */
+function errorForLog(error: Error): object {
+  const { detail: _detail, where: _where, ...told } = pino.stdSerializers.err(error)
+  return told
 }

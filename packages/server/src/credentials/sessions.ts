@@ -1,6 +1,7 @@
 import { type Answer, answerFrom, rightsAreMoving } from '../access/answer.ts'
 import type { AnswerFacts, TokenFacts } from '../access/facts.ts'
 import type { Context } from '../context.ts'
+import { findApplication } from '../directory/application-store.ts'
 import { AppError } from '../errors.ts'
 import {
   type ApplicationClaim,
@@ -32,7 +33,7 @@ async function loadSession(ctx: Context, claim: TokenClaim): Promise<LiveSession
   const tokenHash = token !== undefined && isWellFormed('clt_', token) ? secretHash(token) : undefined
   const found = tokenHash === undefined ? undefined : await ctx.facts.byToken(tokenHash)
   if (!found || tokenHash === undefined || found.application.id !== claim.applicationId) {
-    if (found) noteMisuse(ctx, claim, found.token, now)
+    if (found) await noteMisuse(ctx, claim, found.token, now)
     await requireApplication(ctx, claim)
     throw invalidToken(token)
   }
@@ -55,10 +56,12 @@ function isLive(ctx: Context, found: AnswerFacts & { token: TokenFacts }, tokenH
   return token.idleLimit === 0 || now - idleSince < token.idleLimit + IDLE_SLACK_MS
 }
 
-function noteMisuse(ctx: Context, claim: TokenClaim, token: TokenFacts, now: number): void {
+async function noteMisuse(ctx: Context, claim: TokenClaim, token: TokenFacts, now: number): Promise<void> {
   const { applicationId } = claim
   const kind = applicationId === undefined ? 'token_without_application' : 'token_of_another_application'
-  ctx.refusals.note(kind, applicationId ?? '', token.id, now)
+  // An id that is none is not kept: people send a token or a secret in its place (tests/commands/secrecy.test.ts).
+  const known = applicationId === undefined ? undefined : await findApplication(ctx.db.read, applicationId)
+  ctx.refusals.note(kind, known?.id ?? '', token.id, now)
 }
 
 /** One sentence for a token that never was, a dead one and another application's. */

@@ -13,7 +13,8 @@ import type { Metrics } from './metrics.ts'
 import { protocolRoutes } from './protocol/index.ts'
 
 const BODY_LIMIT = 256 * 1024
-const REQUEST_ID = /^[A-Za-z0-9._-]{1,64}$/
+/** What begins as our secrets do is none: it would be in the log. */
+const REQUEST_ID = /^(?!cl[a-z]_)[A-Za-z0-9._-]{1,64}$/
 
 /** These say by themselves what closing means. */
 const HEALTH = new Set(['/livez', '/readyz'])

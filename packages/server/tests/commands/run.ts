@@ -1,6 +1,8 @@
 import { spawn } from 'node:child_process'
+import { once } from 'node:events'
 import { text } from 'node:stream/consumers'
 import { fileURLToPath } from 'node:url'
+import { freePort } from '../../../../tools/free-port.ts'
 import type { TestServer } from '../support/server.ts'
 
 const MAIN = fileURLToPath(new URL('../../src/main.ts', import.meta.url))
@@ -34,4 +36,42 @@ export function besideServer({ config }: Pick<TestServer, 'config'>): Environmen
   const { database, dataDir } = config
   const url: Environment = database.kind === 'postgres' ? { LICENSE_DATABASE_URL: database.url } : {}
   return { LICENSE_DATA_DIR: dataDir, ...url }
+}
+
+export type Served = {
+  url: string
+  metricsUrl: string
+  /** All that it wrote so far, to standard output and standard error. */
+  log(): string
+  stop(): Promise<void>
+}
+
+/** The real `serve`, as a process of its own, on free ports. */
+export async function startServe(env: Environment): Promise<Served> {
+  const { PATH = '' } = process.env
+  const metricsPort = await freePort()
+  const child = spawn(process.execPath, ['--conditions=cloudspot-source', MAIN, 'serve'], {
+    env: { PATH, ...env, LICENSE_PORT: '0', LICENSE_METRICS_ADDRESS: `127.0.0.1:${metricsPort}` },
+    stdio: ['ignore', 'pipe', 'pipe'],
+  })
+  let log = ''
+  const ended = once(child, 'close')
+  const url = await new Promise<string>((resolve, reject) => {
+    const read = (text: string) => {
+      log += text
+      const [, address] = /"url":"([^"]+)"[^\n]*"msg":"serving"/.exec(log) ?? []
+      if (address !== undefined) resolve(address)
+    }
+    for (const stream of [child.stdout, child.stderr]) stream.setEncoding('utf8').on('data', read)
+    ended.then(() => reject(new Error(`serve ended: ${log}`)))
+  })
+  return {
+    url,
+    metricsUrl: `http://127.0.0.1:${metricsPort}/metrics`,
+    log: () => log,
+    async stop() {
+      child.kill('SIGTERM')
+      await ended
+    },
+  }
 }
