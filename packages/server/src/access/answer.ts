@@ -1,8 +1,12 @@
+import { setImmediate } from 'node:timers/promises'
 import type { Context } from '../context.ts'
 import { effective } from '../domain/effective.ts'
 import { byCodePoint } from '../domain/tree.ts'
 import { AppError } from '../errors.ts'
 import type { AnswerFacts, CompanyFacts } from './facts.ts'
+
+/** How long one answer is judged before others get their turn. */
+const TURN_MS = 5
 
 export type CompanyAnswer = { id: string; name: string; permissions: string[]; isPrimary: boolean; joinedAt: number }
 
@@ -14,7 +18,13 @@ export async function answerFrom(ctx: Context, facts: AnswerFacts, now: number):
   const tree = await ctx.trees.find(ctx.db.read, facts.application.id, facts.application.treeVersion)
   if (!tree) return undefined
   const companies: CompanyAnswer[] = []
+  let since = performance.now()
   for (const company of facts.companies) {
+    // Of somebody who may do much in many companies the others do not wait for all of it.
+    if (performance.now() - since > TURN_MS) {
+      await setImmediate()
+      since = performance.now()
+    }
     const permissions = effective(tree, company, now)
     if (permissions.length > 0) companies.push(asAnswer(company, permissions))
   }
