@@ -1,6 +1,7 @@
 // npm run drill [-- --quick] [-- --kills N] [-- NAME …]: what takes long or has a time in it. NAME: a promise (D1) or part of a file's name.
 import { parseArgs } from 'node:util'
 import { drill as backups } from './backups.ts'
+import { drill as boundedWork } from './bounded-work.ts'
 import { drill as crowd } from './crowd.ts'
 import { drill as diskFull } from './disk-full.ts'
 import { drill as guessing } from './guessing.ts'
@@ -16,6 +17,7 @@ import { drill as revocation } from './revocation.ts'
 import { drill as rollingRestart } from './rolling-restart.ts'
 import { drill as settings } from './settings.ts'
 import { drill as signOut } from './sign-out.ts'
+import { drill as slowClients } from './slow-clients.ts'
 import type { DatabaseKind, Drill, Measured } from './support/drill.ts'
 import { Stage } from './support/stage.ts'
 import { seconds, table } from './support/table.ts'
@@ -39,6 +41,8 @@ const DRILLS: Record<string, Drill> = {
   backups: backups,
   'restore-kills': restoreKills,
   'disk-full': diskFull,
+  'bounded-work': boundedWork,
+  'slow-clients': slowClients,
 }
 const DATABASES: Record<DatabaseKind, string> = { sqlite: 'SQLite', postgres: 'PostgreSQL' }
 

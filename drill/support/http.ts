@@ -8,6 +8,8 @@ export type Question = {
   method?: 'GET' | 'POST'
   headers?: Record<string, string>
   body?: unknown
+  /** In place of `body`, as it stands. */
+  text?: string
   timeoutMs?: number
 }
 
@@ -17,7 +19,7 @@ const agent = new Agent({ keepAlive: true })
 export function ask(url: string, question: Question): Promise<Answer> {
   const { path, method = 'GET', body, timeoutMs = 30_000 } = question
   const startedAt = performance.now()
-  const text = body === undefined ? undefined : JSON.stringify(body)
+  const text = question.text ?? (body === undefined ? undefined : JSON.stringify(body))
   return new Promise((resolve, reject) => {
     const headers = { 'content-type': 'application/json', 'x-license-module': APPLICATION, ...question.headers }
     const outgoing = request(url + path, { method, headers, agent, signal: AbortSignal.timeout(timeoutMs) })
