@@ -10,6 +10,7 @@ import { forwardedWatch } from './forwarded.ts'
 import { healthRoutes } from './health.ts'
 import { answerMalformed } from './malformed.ts'
 import type { Metrics } from './metrics.ts'
+import { paceChunks } from './pace.ts'
 import { protocolRoutes } from './protocol/index.ts'
 
 const BODY_LIMIT = 256 * 1024
@@ -43,6 +44,7 @@ export async function createServer(ctx: Context, door: Door, metrics: Metrics): 
   const watchForwarded = forwardedWatch(ctx)
   app.addHook('onRequest', (request, reply, done) => {
     watchForwarded(request)
+    paceChunks(request.raw)
     reply.header('cache-control', 'no-store').header('x-request-id', request.id)
     if (request.headers.host === undefined && request.raw.httpVersion === '1.1')
       return done(new AppError('malformed_request', { detail: 'The request names no host.' }))
