@@ -154,6 +154,33 @@ for (const database of databases) {
   })
 }
 
+for (const database of databases) {
+  test(`a server that is closing is a refusal like any other, with ${database}`, { skip }, async () => {
+    const server = await start(database)
+    const stack = new AsyncDisposableStack()
+    try {
+      const all = stack.use(await visitAll(server))
+      // A sign-in of another application holds the end up: it waits at a gate that others hold.
+      const held = new DisposableStack()
+      const { promise, resolve } = Promise.withResolvers<void>()
+      const running: Promise<void>[] = []
+      for (let place = 0; place < server.config.hashConcurrency; place++)
+        running.push(held.use(server.ctx.hasher.enter('other')).run(() => promise))
+      const last = signIn(server, all.visits[0]?.email ?? '', password)
+      while (server.ctx.hasher.waiting === 0) await new Promise((done) => setTimeout(done, 5))
+      const ended = server[Symbol.asyncDispose]()
+      await each(all.visits, (visit) => assertAllRefused(visit, 503))
+      resolve()
+      await Promise.all(running)
+      held.dispose()
+      assert.match(await last, /^clt_/)
+      await ended
+    } finally {
+      await stack.disposeAsync()
+    }
+  })
+}
+
 if (databases.includes('postgres')) {
   test('a database out of reach is a refusal like any other, with postgres', { skip }, async () => {
     await using wire = await openWire(await newDatabase())

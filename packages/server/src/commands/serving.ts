@@ -2,6 +2,7 @@ import type { AddressInfo } from 'node:net'
 import { setTimeout as sleep } from 'node:timers/promises'
 import type { Context } from '../context.ts'
 import { CommandError } from '../errors.ts'
+import { openDoor } from '../http/door.ts'
 import { createMetrics, serveMetrics } from '../http/metrics.ts'
 import { createServer } from '../http/server.ts'
 import { startJobs } from '../jobs/runner.ts'
@@ -11,13 +12,13 @@ export type Serving = {
   metricsUrl: string | undefined
   /** Says that it is not ready and goes on serving for as long as `LICENSE_DRAIN_SECONDS` says, so that load balancers look elsewhere first. */
   drain(): Promise<void>
-  /** Takes no new requests, finishes those under way, stops the jobs. */
+  /** Answers new requests with "closing" as long as others are under way, then ends, and stops the jobs. */
   [Symbol.asyncDispose](): Promise<void>
 }
 
 /** Listens, and runs the jobs beside. What is given as `ctx` stays the caller's to dispose of. */
 export async function startServing(ctx: Context): Promise<Serving> {
-  const door = { isLeaving: false, isClosing: false }
+  const door = openDoor()
   const metrics = createMetrics(ctx)
   await ctx.refusalFloor.learn(ctx.db.read)
   const app = await createServer(ctx, door, metrics)
@@ -43,9 +44,12 @@ export async function startServing(ctx: Context): Promise<Serving> {
     async [Symbol.asyncDispose]() {
       door.isLeaving = true
       door.isClosing = true
+      const until = performance.now() + ctx.config.shutdownSeconds * 1000
+      // It listens on meanwhile: old clients can't read a connection that is refused.
+      while (door.underWay > 0 && performance.now() < until) await sleep(20)
       await Promise.race([
         app.close(),
-        afterSeconds(ctx.config.shutdownSeconds, () => app.server.closeAllConnections()),
+        afterSeconds(Math.max(0, until - performance.now()) / 1000, () => app.server.closeAllConnections()),
       ])
       await app.close()
       metricsServer?.close()

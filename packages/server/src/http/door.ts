@@ -1,5 +1,9 @@
 /**
  * Whether the server still takes requests. First it is leaving: it says that it is not ready and serves all the same, until load
- * balancers have noticed. Closing is said to whoever comes on a connection that is already open.
+ * balancers have noticed. Then it is closing: whoever comes is told so, by an answer, while others are still served.
  */
-export type Door = { isLeaving: boolean; isClosing: boolean }
+export type Door = { isLeaving: boolean; isClosing: boolean; underWay: number }
+
+export function openDoor(): Door {
+  return { isLeaving: false, isClosing: false, underWay: 0 }
+}

@@ -48,7 +48,13 @@ export async function createServer(ctx: Context, door: Door, metrics: Metrics): 
     reply.header('cache-control', 'no-store').header('x-request-id', request.id)
     if (request.headers.host === undefined && request.raw.httpVersion === '1.1')
       return done(new AppError('malformed_request', { detail: 'The request names no host.' }))
-    if (!door.isClosing || HEALTH.has(request.routeOptions.url ?? '')) return done()
+    if (HEALTH.has(request.routeOptions.url ?? '')) return done()
+    if (!door.isClosing) {
+      door.underWay++
+      // Also where the caller has gone.
+      reply.raw.once('close', () => door.underWay--)
+      return done()
+    }
     reply.header('connection', 'close')
     done(new AppError('shutting_down', { detail: 'The server is closing. Try again in a moment.', retryAfter: 1 }))
   })

@@ -201,7 +201,7 @@ test('a backup of before an update is brought up to this program; what the newer
   // The house as the first release made it.
   for (const change of [
     'drop table throttles, known_addresses, password_schemes',
-    'drop index users_deleted_email, impersonations_user',
+    'drop index users_deleted_email, users_operators, impersonations_user',
     'alter table users drop column deleted_at, drop column deleted_email_hash',
     'alter table applications drop column source_networks',
     "delete from migrations where name <> '0001-house'",

@@ -8,6 +8,7 @@ import { readConfig } from '../../src/config.ts'
 import { type Context, createContext } from '../../src/context.ts'
 import { Hasher, type HasherOptions, type Place } from '../../src/credentials/hasher.ts'
 import type { Database } from '../../src/db/database.ts'
+import { openDoor } from '../../src/http/door.ts'
 import { createMetrics } from '../../src/http/metrics.ts'
 import { createServer } from '../../src/http/server.ts'
 import type { HouseFile } from '../../src/imports/house-schema.ts'
@@ -56,7 +57,7 @@ export async function startFaulty(env: Record<string, string>, house: HouseFile)
   const db = faultyDatabase(ctx.db, faults)
   const hasher = new FaultyHasher(faults, { concurrency: 2, queue: 100, waitMs: 60_000 })
   const served = { ...ctx, db, hasher, facts: prepareFacts(db) }
-  const app = await createServer(served, { isLeaving: false, isClosing: false }, createMetrics(served))
+  const app = await createServer(served, openDoor(), createMetrics(served))
   const url = await app.listen({ host: '127.0.0.1', port: 0 })
   return {
     url,
