@@ -6,8 +6,11 @@ import { after, before, test } from 'node:test'
 import { setTimeout as sleep } from 'node:timers/promises'
 import pg from 'pg'
 import type { PostgresCluster } from '../../../../tools/postgres.ts'
+import { openDatabase } from '../../src/db/database.ts'
+import { allSteps } from '../../src/db/migrate.ts'
 import { call } from '../support/calls.ts'
 import { ACME, ANNA, issue, SMALL_HOUSE } from '../support/house.ts'
+import { makeReleased, RELEASED } from '../support/released.ts'
 import { startServer, type TestServer } from '../support/server.ts'
 import { skipTools, startTooledPostgres, toolPath } from '../support/tooled-postgres.ts'
 import { besideServer, type Environment, runCommand } from './run.ts'
@@ -195,23 +198,22 @@ test('on PostgreSQL a restore needs the servers stopped, and rolls back when it 
 test('a backup of before an update is brought up to this program; what the newer schema had goes', {
   skip: skipTools,
 }, async () => {
-  await using server = await house()
-  const env = await elsewhere(server.env)
+  const folders = { before: mkdtempSync(join(folder, 'before-')), after: mkdtempSync(join(folder, 'after-')) }
+  const [before, after] = [await newDatabase(), await newDatabase()]
+  const database = openDatabase({ kind: 'postgres', url: before }, { poolSize: 1, onIdleError: () => undefined })
+  await makeReleased(database, '0001-house', 5)
+  await database.close()
   const backup = join(folder, 'older.dump')
-  // The house as the first release made it.
-  for (const change of [
-    'drop table throttles, known_addresses, password_schemes',
-    'drop index users_deleted_email, users_operators, impersonations_user',
-    'alter table users drop column deleted_at, drop column deleted_email_hash',
-    'alter table applications drop column source_networks',
-    "delete from migrations where name <> '0001-house'",
-  ])
-    await ask(server.env.LICENSE_DATABASE_URL ?? '', change)
-  assert.equal((await runCommand(server.env, ['backup', backup])).code, 0)
-  await ask(env.LICENSE_DATABASE_URL, 'create table somebody_elses (id int)')
+  const old = { ...toolPath, LICENSE_DATA_DIR: folders.before, LICENSE_DATABASE_URL: before }
+  assert.equal((await runCommand(old, ['backup', backup])).code, 0)
+
+  const env = { ...old, LICENSE_DATA_DIR: folders.after, LICENSE_DATABASE_URL: after, LICENSE_KEYS: RELEASED.keys }
+  await ask(after, 'create table somebody_elses (id int)')
   assert.equal((await runCommand(env, ['migrate'])).code, 0)
   const ran = await runCommand(env, ['restore', backup, '--json'])
   assert.equal(ran.code, 0, ran.stderr + ran.stdout)
-  assert.deepEqual(JSON.parse(ran.stdout).migrated, ['0002-sign-in-holds'])
-  assert.deepEqual(await ask(env.LICENSE_DATABASE_URL, 'select id from somebody_elses'), [])
+  const newer = Object.keys(allSteps('postgres')).filter((name) => name > '0001-house')
+  assert.deepEqual(JSON.parse(ran.stdout).migrated, newer)
+  assert.deepEqual(await ask(after, 'select id from users'), await ask(before, 'select id from users'))
+  assert.deepEqual(await ask(after, 'select id from somebody_elses'), [])
 })
