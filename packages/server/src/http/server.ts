@@ -3,6 +3,7 @@ import { type FastifyInstance, fastify, LogController } from 'fastify'
 import type { Context } from '../context.ts'
 import { AppError } from '../errors.ts'
 import { isRichClient } from './callers.ts'
+import { hasChunksLeft, refuseCrumbs } from './crumbs.ts'
 import type { Door } from './door.ts'
 import { boundRest } from './drain.ts'
 import { asAppError, errorBody, sendError } from './errors.ts'
@@ -10,7 +11,6 @@ import { forwardedWatch } from './forwarded.ts'
 import { healthRoutes } from './health.ts'
 import { answerMalformed } from './malformed.ts'
 import type { Metrics } from './metrics.ts'
-import { paceChunks } from './pace.ts'
 import { protocolRoutes } from './protocol/index.ts'
 
 const BODY_LIMIT = 256 * 1024
@@ -44,7 +44,7 @@ export async function createServer(ctx: Context, door: Door, metrics: Metrics): 
   const watchForwarded = forwardedWatch(ctx)
   app.addHook('onRequest', (request, reply, done) => {
     watchForwarded(request)
-    paceChunks(request.raw)
+    refuseCrumbs(request.raw)
     reply.header('cache-control', 'no-store').header('x-request-id', request.id)
     if (request.headers.host === undefined && request.raw.httpVersion === '1.1')
       return done(new AppError('malformed_request', { detail: 'The request names no host.' }))
@@ -59,8 +59,8 @@ export async function createServer(ctx: Context, door: Door, metrics: Metrics): 
     done(new AppError('shutting_down', { detail: 'The server is closing. Try again in a moment.', retryAfter: 1 }))
   })
   // Also to a request that came before: a connection that is kept would hold the end up until its caller lets go.
-  app.addHook('onSend', (_request, reply, payload, done) => {
-    if (door.isLeaving) reply.header('connection', 'close')
+  app.addHook('onSend', (request, reply, payload, done) => {
+    if (door.isLeaving || hasChunksLeft(request.raw)) reply.header('connection', 'close')
     done(null, payload)
   })
   app.addHook('onResponse', (request, reply, done) => {

@@ -73,7 +73,8 @@ export class RawConnection {
 
   /** What is left when the server has closed. */
   async rest(): Promise<string> {
-    if (!this.#ended) await once(this.#socket, 'close')
+    // Not `once`: it would throw for a reset.
+    if (!this.#ended) await new Promise((resolve) => this.#socket.on('close', resolve))
     return this.#received
   }
 
