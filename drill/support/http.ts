@@ -11,13 +11,14 @@ export type Question = {
   /** In place of `body`, as it stands. */
   text?: string
   timeoutMs?: number
+  agent?: Agent
 }
 
-const agent = new Agent({ keepAlive: true })
+const everyday = new Agent({ keepAlive: true })
 
 /** One request, never repeated: what a drill counts is what happened. Rejects when there was no whole answer. */
 export function ask(url: string, question: Question): Promise<Answer> {
-  const { path, method = 'GET', body, timeoutMs = 30_000 } = question
+  const { path, method = 'GET', body, timeoutMs = 30_000, agent = everyday } = question
   const startedAt = performance.now()
   const text = question.text ?? (body === undefined ? undefined : JSON.stringify(body))
   return new Promise((resolve, reject) => {

@@ -1,6 +1,8 @@
+import { Agent } from 'node:http'
 import { setTimeout as sleep } from 'node:timers/promises'
 import { PASSWORD } from './house.ts'
-import { type Answer, lookUp, signIn, tokenOf } from './http.ts'
+import { type Answer, ask, signIn, tokenOf } from './http.ts'
+import { CONNECTIONS } from './proxy.ts'
 
 const TICK_MS = 10
 /** Under way at once. A machine that has no time for more is asked less, which the rate tells: it would measure itself. */
@@ -26,6 +28,7 @@ export type Rates = { lookUps: number; signIns: number }
 /** Look-ups and sign-ins, so many a second, whether or not the ones before were answered, up to a bound. */
 export async function startLoad(url: string, users: readonly string[], perSecond: Rates): Promise<Load> {
   const tokens = await Promise.all(users.map(async (user) => tokenOf(await signIn(url, user, PASSWORD))))
+  const agent = new Agent({ keepAlive: true, maxSockets: CONNECTIONS })
   const outcomes: Outcome[] = []
   const running = new Set<Promise<void>>()
   const send = (kind: Outcome['kind'], ask: () => Promise<Answer>) => {
@@ -49,11 +52,14 @@ export async function startLoad(url: string, users: readonly string[], perSecond
       const seconds = (performance.now() - startedAt) / 1_000
       for (; sent.lookUps < seconds * perSecond.lookUps; sent.lookUps++) {
         const token = tokens[sent.lookUps % tokens.length] ?? ''
-        send('look-up', () => lookUp(url, token))
+        send('look-up', () =>
+          ask(url, { path: '/api/v1/auth/get-permissions/', headers: { 'x-license-token': token }, agent }),
+        )
       }
       for (; sent.signIns < seconds * perSecond.signIns; sent.signIns++) {
         const user = users[sent.signIns % users.length] ?? ''
-        send('sign-in', () => signIn(url, user, PASSWORD))
+        const body = { username: user, password: PASSWORD }
+        send('sign-in', () => ask(url, { path: '/api/v1/auth/authenticate/', method: 'POST', body, agent }))
       }
       await sleep(TICK_MS)
     }
@@ -64,6 +70,7 @@ export async function startLoad(url: string, users: readonly string[], perSecond
       isStopped = true
       await sending
       await Promise.all(running)
+      agent.destroy()
     },
   }
 }

@@ -6,6 +6,8 @@ import { ask } from './http.ts'
 
 const LOOK_EVERY_MS = 250
 const LOOK_MS = 1_000
+/** To one node. A busy process takes new connections one by one, between all its other work: none is opened for each request. */
+export const CONNECTIONS = 64
 
 /** A load balancer as an operator has one, on a port of its own. */
 export type Proxy = Disposable & {
@@ -23,7 +25,7 @@ type Target = { url: string; isIn: boolean }
  */
 export async function startProxy(urls: readonly string[]): Promise<Proxy> {
   const targets = urls.map((url): Target => ({ url, isIn: false }))
-  const agent = new Agent({ keepAlive: true })
+  const agent = new Agent({ keepAlive: true, maxSockets: CONNECTIONS })
   const closed = new AbortController()
   for (const target of targets) void watch(target, closed.signal)
   let turn = 0
@@ -36,7 +38,7 @@ export async function startProxy(urls: readonly string[]): Promise<Proxy> {
   const server = createServer((incoming, outgoing) => void pass(incoming, outgoing, agent, next))
   // Whoever keeps a connection to us may do so: what is counted are the nodes' failures, not ours.
   server.keepAliveTimeout = 120_000
-  server.listen({ port: 0, host: '127.0.0.1', backlog: 4_096 })
+  server.listen(0, '127.0.0.1')
   await once(server, 'listening')
   const { port } = server.address() as AddressInfo // It listens on a port, not on a pipe.
   return {
