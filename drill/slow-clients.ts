@@ -72,9 +72,10 @@ async function measureRound(
   large: string,
 ): Promise<Round> {
   const ms = env.quick ? 1_000 : 4_000
+  // The end of the crowd before, and the answers that one asks for, are work like any other: what counts is that it is there.
+  await askNormally(server, tokens, SETTLE_MS)
   const without = await askNormally(server, tokens, ms)
   using _crowd = await openCrowd(server, large)
-  // The answers that the crowd asked for are work like any other: from then on it only is there.
   await askNormally(server, tokens, SETTLE_MS)
   const beside = await askNormally(server, tokens, ms)
   return {
