@@ -96,6 +96,14 @@ export function readConfig(env: Record<string, string | undefined>): Config {
     faults.push(`LICENSE_${name} is "${value}": it must be a whole number from ${min} to ${max}.`)
     return fallback
   }
+  const seconds = (name: Setting, fallback: number, min: number, max: number): number => {
+    const value = text(name)
+    if (value === undefined) return fallback
+    const number = /^\d{1,6}(\.\d{1,3})?$/.test(value) ? Number(value) : Number.NaN
+    if (number >= min && number <= max) return number
+    faults.push(`LICENSE_${name} is "${value}": it must be seconds from ${min} to ${max}, such as ${fallback}.`)
+    return fallback
+  }
   const choice = <T extends string>(name: Setting, choices: readonly T[], fallback: T): T => {
     const value = text(name)
     if (value === undefined) return fallback
@@ -125,7 +133,8 @@ export function readConfig(env: Record<string, string | undefined>): Config {
     passwordMinLength: whole('PASSWORD_MIN_LENGTH', 12, PASSWORD_MIN_FLOOR, 128),
     hashConcurrency: whole('HASH_CONCURRENCY', availableParallelism(), 1, 256),
     hashQueue: whole('HASH_QUEUE', 100, 0, 100_000),
-    hashWaitSeconds: whole('HASH_WAIT_SECONDS', 2, 1, 600),
+    // Whoever is refused after it has an answer within two seconds.
+    hashWaitSeconds: seconds('HASH_WAIT_SECONDS', 1.5, 0.1, 600),
     shutdownSeconds: whole('SHUTDOWN_SECONDS', 25, 1, 600),
     // On SQLite there is no other node to send anybody to.
     drainSeconds: whole('DRAIN_SECONDS', database.kind === 'postgres' ? 3 : 0, 0, 600),

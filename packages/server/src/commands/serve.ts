@@ -1,6 +1,7 @@
 import type { Command } from 'commander'
 import { type Config, ownEnvironment, readConfig } from '../config.ts'
 import { createContext } from '../context.ts'
+import { sizeHashThreads } from '../credentials/hash-threads.ts'
 import { lockHouse } from '../db/serve-lock.ts'
 import { startServing } from './serving.ts'
 
@@ -14,7 +15,10 @@ export function serveCommand(program: Command): void {
 }
 
 function serveOwn(options: { json?: boolean }): Promise<void> {
-  return serve(readConfig(ownEnvironment()), options)
+  const env = ownEnvironment()
+  const config = readConfig(env)
+  sizeHashThreads(env, config.hashConcurrency)
+  return serve(config, options)
 }
 
 /** Serves until a signal comes; `now` for drills, whose nodes have clocks of their own. */

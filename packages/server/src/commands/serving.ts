@@ -1,6 +1,7 @@
 import type { AddressInfo } from 'node:net'
 import { setTimeout as sleep } from 'node:timers/promises'
 import type { Context } from '../context.ts'
+import { lowerHashThreads } from '../credentials/hash-threads.ts'
 import { CommandError } from '../errors.ts'
 import { openDoor } from '../http/door.ts'
 import { createMetrics, serveMetrics } from '../http/metrics.ts'
@@ -20,8 +21,7 @@ export type Serving = {
 export async function startServing(ctx: Context): Promise<Serving> {
   const door = openDoor()
   const metrics = createMetrics(ctx)
-  await ctx.refusalFloor.learn(ctx.db.read)
-  const app = await createServer(ctx, door, metrics)
+  const [app] = await Promise.all([createServer(ctx, door, metrics), learnFirst(ctx)])
   // What applications reach opens last: nothing is left open when the other address can't be had.
   const { metrics: address, host, port: wanted } = ctx.config
   const metricsServer =
@@ -57,6 +57,12 @@ export async function startServing(ctx: Context): Promise<Serving> {
       await jobs.stop()
     },
   }
+}
+
+/** Before the first sign-in. The first hashes start the threads. */
+async function learnFirst(ctx: Context): Promise<void> {
+  await ctx.refusalFloor.learn(ctx.db.read)
+  lowerHashThreads()
 }
 
 /** Says why an address can't be listened on, and which setting to change. */

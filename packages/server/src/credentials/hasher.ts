@@ -1,7 +1,7 @@
 import { AppError } from '../errors.ts'
 import { hashPassword, type StoredPassword, verifyPassword } from './password-hash.ts'
 
-/** `waitMs`: how long one may wait for its turn. */
+/** `waitMs`: how long one may wait for its turn, from when it came to the server. */
 export type HasherOptions = { concurrency: number; queue: number; waitMs: number }
 
 /** Of a random password that nobody has, with today's parameters (tests/sign-in/hashing-gate.test.ts). */
@@ -61,8 +61,8 @@ export class Hasher {
     if (this.#isFull() && !this.#laneToShorten(this.#lanes.get(name))) throw busy()
   }
 
-  /** @throws AppError `busy` when all places are taken */
-  enter(name: string): Place {
+  /** `since` of `performance.now()`: who waited elsewhere has waited. @throws AppError `busy` when all places are taken */
+  enter(name: string, since = performance.now()): Place {
     const lane = this.#lanes.get(name) ?? { held: 0, waiting: [] }
     if (this.#isFull()) {
       const longest = this.#laneToShorten(lane)
@@ -81,7 +81,7 @@ export class Hasher {
     }
     return {
       run: async (act) => {
-        await this.#turn(lane, leave)
+        await this.#turn(lane, since, leave)
         try {
           return await act()
         } finally {
@@ -93,7 +93,7 @@ export class Hasher {
   }
 
   /** Waits until it is counted as running, no longer as held. */
-  async #turn(lane: Lane, leave: () => void): Promise<void> {
+  async #turn(lane: Lane, since: number, leave: () => void): Promise<void> {
     if (this.#running < this.#options.concurrency) {
       this.#running++
       leave()
@@ -112,10 +112,13 @@ export class Hasher {
       }
       const waiter = { start, giveUp }
       lane.waiting.push(waiter)
-      const timer = setTimeout(() => {
-        lane.waiting.splice(lane.waiting.indexOf(waiter), 1)
-        giveUp(busy())
-      }, this.#options.waitMs)
+      const timer = setTimeout(
+        () => {
+          lane.waiting.splice(lane.waiting.indexOf(waiter), 1)
+          giveUp(busy())
+        },
+        waitLeft(since, this.#options.waitMs),
+      )
     })
   }
 
@@ -147,10 +150,18 @@ export class Hasher {
   }
 }
 
+/** Milliseconds that are left of a wait that began at `since`; a turn that is free is taken even then. */
+export function waitLeft(since: number, waitMs: number): number {
+  return Math.max(0, since + waitMs - performance.now())
+}
+
+// One for all of them: in a rush there are thousands, and the trace of each would be most of its work.
+const BUSY = new AppError('busy', {
+  detail: 'Too many people are signing in just now. Try again in a moment.',
+  retryAfter: 2,
+})
+
 /** Too many sign-ins at once, of all or on one account. */
 export function busy(): AppError {
-  return new AppError('busy', {
-    detail: 'Too many people are signing in just now. Try again in a moment.',
-    retryAfter: 2,
-  })
+  return BUSY
 }

@@ -21,7 +21,8 @@ const DECAY = 0.9
 export class RefusalFloor {
   #measured = LEAST_MS
   #floor = LEAST_MS
-  #known = ''
+  /** Undefined before the first look: our own scheme is measured even where there is no other. */
+  #known: string | undefined
 
   /** Milliseconds. */
   get ms(): number {

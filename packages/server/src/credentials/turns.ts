@@ -1,6 +1,6 @@
-import { busy } from './hasher.ts'
+import { busy, waitLeft } from './hasher.ts'
 
-/** `limit`: how many may wait, for all keys together. `waitMs`: how long one may. */
+/** `limit`: how many may wait, for all keys together. `waitMs`: how long one may, from when it came to the server. */
 export type TurnsOptions = { limit: number; waitMs: number }
 
 type Waiter = { start(): void }
@@ -20,24 +20,27 @@ export class Turns {
     return this.#waiting.has(key)
   }
 
-  /** @throws AppError `busy` for one who would have to wait where too many do, or who has waited too long */
-  async take(key: string): Promise<Disposable> {
+  /** `since` of `performance.now()`. @throws AppError `busy` for one who would have to wait where too many do, or who has waited too long */
+  async take(key: string, since = performance.now()): Promise<Disposable> {
     const waiting = this.#waiting.get(key)
-    if (waiting) await this.#wait(waiting)
+    if (waiting) await this.#wait(waiting, since)
     else this.#waiting.set(key, [])
     return { [Symbol.dispose]: () => this.#pass(key) }
   }
 
-  async #wait(waiting: Waiter[]): Promise<void> {
+  async #wait(waiting: Waiter[], since: number): Promise<void> {
     if (this.#count >= this.#options.limit) throw busy()
     this.#count++
     const { promise, resolve, reject } = Promise.withResolvers<void>()
     const waiter = { start: resolve }
     waiting.push(waiter)
-    const timer = setTimeout(() => {
-      waiting.splice(waiting.indexOf(waiter), 1)
-      reject(busy())
-    }, this.#options.waitMs)
+    const timer = setTimeout(
+      () => {
+        waiting.splice(waiting.indexOf(waiter), 1)
+        reject(busy())
+      },
+      waitLeft(since, this.#options.waitMs),
+    )
     try {
       await promise
     } finally {

@@ -6,17 +6,18 @@ import { type Claimant, countsOf, requireNoWait, type Try, takeTry } from '../cr
 export type Entry = Disposable & { attempt: Try; place: Place }
 
 /**
- * Lets a try in. The place comes before the count: whoever is told to come back later has not tried.
+ * Lets a try in that came at `since` of `performance.now()`. The place comes before the count: whoever is told to come back later
+ * has not tried.
  * @throws AppError `too_many_attempts`, `busy`
  */
-export async function enter(ctx: Context, lane: string, claimant: Claimant): Promise<Entry> {
+export async function enter(ctx: Context, lane: string, claimant: Claimant, since: number): Promise<Entry> {
   const counts = await countsOf(ctx, claimant)
   const [{ key }] = counts
   // Others are trying the same name: who must wait anyway does not wait in line for being told.
   if (ctx.turns.isTaken(key)) await requireNoWait(ctx, counts)
   using held = new DisposableStack()
-  held.use(await ctx.turns.take(key))
-  const place = held.use(ctx.hasher.enter(lane))
+  held.use(await ctx.turns.take(key, since))
+  const place = held.use(ctx.hasher.enter(lane, since))
   const attempt = await takeTry(ctx, counts)
   const kept = held.move()
   return { attempt, place, [Symbol.dispose]: () => kept.dispose() }

@@ -22,13 +22,20 @@ export async function runProgram(
   args: readonly string[] = [],
   input = '',
 ): Promise<Ran> {
-  const { PATH = '' } = process.env
-  const child = spawn(process.execPath, ['--conditions=cloudspot-source', file, ...args], { env: { PATH, ...env } })
+  const child = spawn(process.execPath, ['--conditions=cloudspot-source', file, ...args], {
+    env: { ...shared(), ...env },
+  })
   child.stdin.on('error', () => undefined) // A command that refuses may be gone before it has read anything.
   child.stdin.end(input)
   const ended = new Promise<number | null>((resolve) => child.once('close', resolve))
   const [stdout, stderr, code] = await Promise.all([text(child.stdout), text(child.stderr), ended])
   return { code, stdout, stderr }
+}
+
+/** Of the shell's settings no more than what it takes to run a program, and where what was compiled once is found. */
+function shared(): Environment {
+  const { PATH = '', NODE_COMPILE_CACHE } = process.env
+  return { PATH, ...(NODE_COMPILE_CACHE !== undefined && { NODE_COMPILE_CACHE }) }
 }
 
 /** The command line of a server that runs: its database, its folder. */
@@ -39,6 +46,7 @@ export function besideServer({ config }: Pick<TestServer, 'config'>): Environmen
 }
 
 export type Served = {
+  pid: number
   url: string
   metricsUrl: string
   /** All that it wrote so far, to standard output and standard error. */
@@ -48,10 +56,9 @@ export type Served = {
 
 /** The real `serve`, as a process of its own, on free ports. */
 export async function startServe(env: Environment): Promise<Served> {
-  const { PATH = '' } = process.env
   const metricsPort = await freePort()
   const child = spawn(process.execPath, ['--conditions=cloudspot-source', MAIN, 'serve'], {
-    env: { PATH, ...env, LICENSE_PORT: '0', LICENSE_METRICS_ADDRESS: `127.0.0.1:${metricsPort}` },
+    env: { ...shared(), ...env, LICENSE_PORT: '0', LICENSE_METRICS_ADDRESS: `127.0.0.1:${metricsPort}` },
     stdio: ['ignore', 'pipe', 'pipe'],
   })
   let log = ''
@@ -66,6 +73,7 @@ export async function startServe(env: Environment): Promise<Served> {
     ended.then(() => reject(new Error(`serve ended: ${log}`)))
   })
   return {
+    pid: child.pid ?? 0,
     url,
     metricsUrl: `http://127.0.0.1:${metricsPort}/metrics`,
     log: () => log,

@@ -46,7 +46,7 @@ test('without a setting it serves here only, on port 8000, from ./data', () => {
     passwordMinLength: 12,
     hashConcurrency: availableParallelism(),
     hashQueue: 100,
-    hashWaitSeconds: 2,
+    hashWaitSeconds: 1.5,
     shutdownSeconds: 25,
     drainSeconds: 0,
   } satisfies Config)
@@ -105,6 +105,8 @@ const GOOD: [string, string, Partial<Config>][] = [
   ['PASSWORD_MIN_LENGTH', '8', { passwordMinLength: 8 }],
   ['HASH_CONCURRENCY', '1', { hashConcurrency: 1 }],
   ['HASH_QUEUE', '0', { hashQueue: 0 }],
+  ['HASH_WAIT_SECONDS', '0.25', { hashWaitSeconds: 0.25 }],
+  ['HASH_WAIT_SECONDS', '600', { hashWaitSeconds: 600 }],
   ['SHUTDOWN_SECONDS', '600', { shutdownSeconds: 600 }],
   ['DRAIN_SECONDS', '600', { drainSeconds: 600 }],
 ]
@@ -141,6 +143,11 @@ const WRONG: [string, string[], RegExp][] = [
   ['PASSWORD_MIN_LENGTH', ['7', '129'], /from 8 to 128/],
   ['HASH_CONCURRENCY', ['0', '257'], /from 1 to 256/],
   ['HASH_QUEUE', ['-1', '100001'], /from 0 to 100000/],
+  [
+    'HASH_WAIT_SECONDS',
+    ['0', '0.05', '601', '1.5s', '1,5', '1e1', '.5', '-1'],
+    /must be seconds from 0.1 to 600, such as 1.5/,
+  ],
   ['SHUTDOWN_SECONDS', ['0', '601'], /from 1 to 600/],
   ['DRAIN_SECONDS', ['-1', '601'], /from 0 to 600/],
 ]

@@ -41,3 +41,14 @@ test('who waits too long is told so, and leaves no trace', async () => {
   first[Symbol.dispose]()
   assert.equal(turns.isTaken('a'), false)
 })
+
+test('a wait elsewhere counts', async () => {
+  const turns = new Turns({ limit: 5, waitMs: 60_000 })
+  const before = performance.now() - 60_000
+  const first = await turns.take('a', before)
+  await assert.rejects(turns.take('a', before), { code: 'busy' })
+  const inTime = turns.take('a')
+  first[Symbol.dispose]()
+  ;(await inTime)[Symbol.dispose]()
+  assert.equal(turns.isTaken('a'), false)
+})

@@ -72,6 +72,24 @@ describe('the gate before the hashing', () => {
     assert.match(await hasher.hash('x'), /^\$argon2id\$/)
   })
 
+  test('a wait elsewhere counts: who waited its time comes in where there is room, and else is told to come back', async () => {
+    const hasher = new Hasher({ concurrency: 1, queue: 5, waitMs: 60_000 })
+    const before = performance.now() - 60_000
+    const { promise, resolve } = Promise.withResolvers<void>()
+    using first = hasher.enter('a', before)
+    const running = first.run(() => promise)
+    using late = hasher.enter('a', before)
+    await assert.rejects(
+      late.run(async () => undefined),
+      { code: 'busy' },
+    )
+    using inTime = hasher.enter('a')
+    const waiting = inTime.run(async () => 'hashed')
+    resolve()
+    await running
+    assert.equal(await waiting, 'hashed')
+  })
+
   test('a place that is not used is free again', async () => {
     const hasher = new Hasher({ concurrency: 1, queue: 0, waitMs: 60_000 })
     {
