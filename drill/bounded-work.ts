@@ -32,6 +32,7 @@ const USERS = {
 export const drill: Drill = {
   promise: 'I2',
   title: 'the largest, deepest and longest input is bounded work',
+  isTimed: true,
   databases: ['sqlite', 'postgres'],
   async run(env) {
     const place = await newPlace(env)

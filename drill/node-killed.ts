@@ -17,6 +17,7 @@ const WATCHED_MS = 3_500
 export const drill: Drill = {
   promise: 'V2',
   title: 'one server of four is killed, and the others carry on',
+  isTimed: true,
   databases: ['postgres'],
   async run(env) {
     const place = await newPlace(env)

@@ -14,6 +14,7 @@ const STARTED_WITHIN_MS = 5_000
 export const drill: Drill = {
   promise: 'D8',
   title: 'one SQLite file has one server',
+  isTimed: true,
   databases: ['sqlite'],
   async run(env) {
     const rounds = env.quick ? 3 : 10

@@ -11,7 +11,7 @@ import { count } from './support/table.ts'
 
 const START = 20_260_101
 const FULL = 10_000
-const QUICK = 300
+const QUICK = 120
 const OVER_HTTP = 40
 const AT_ONCE = 4
 

@@ -17,6 +17,7 @@ const NOTICED_MS = 3_000
 export const drill: Drill = {
   promise: 'V4',
   title: 'PostgreSQL hangs: it is there, and answers nothing',
+  isTimed: true,
   databases: ['postgres'],
   async run(env) {
     const hangs = env.quick ? 15_000 : 60_000

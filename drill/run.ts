@@ -85,7 +85,11 @@ async function runDrills(drills: readonly Drill[]): Promise<number> {
 
   const lines: Line[] = []
   for (const drill of drills) {
-    for (const database of drill.databases) lines.push(...(await runDrill(drill, database, stage)))
+    for (const database of drill.databases) {
+      const found = await runDrill(drill, database, stage)
+      const isOver = found.every(({ passed }) => passed) || !(options.quick && drill.isTimed)
+      lines.push(...(isOver ? found : await onceMore(drill, database, stage)))
+    }
   }
   console.log(`\n${asTable(lines)}\n`)
   const failed = lines.filter((line) => !line.passed).length
@@ -93,6 +97,13 @@ async function runDrills(drills: readonly Drill[]): Promise<number> {
     `${lines.length - failed} of ${lines.length} passed in ${seconds(performance.now() - startedAt)}${options.quick ? ' (--quick)' : ''}.`,
   )
   return failed === 0 ? 0 : 1
+}
+
+/** The table says so; what fails again fails. */
+async function onceMore(drill: Drill, database: DatabaseKind, stage: Stage): Promise<Line[]> {
+  console.error('    once more: the machine may have been busy with something else')
+  const found = await runDrill(drill, database, stage)
+  return found.map((line) => ({ ...line, what: `${line.what} (second try)` }))
 }
 
 async function runDrill(drill: Drill, database: DatabaseKind, stage: Stage): Promise<Line[]> {

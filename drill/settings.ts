@@ -29,6 +29,7 @@ const WRONG: Settings = {
 export const drill: Drill = {
   promise: 'O3',
   title: 'wrong settings: all listed at once, and nothing is made',
+  isTimed: true,
   databases: ['sqlite', 'postgres'],
   async run(env) {
     const place = await newPlace(env)

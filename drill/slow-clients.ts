@@ -27,6 +27,7 @@ const ENDED_WITHIN_MS = 80_000
 export const drill: Drill = {
   promise: 'I3',
   title: 'clients that send or read slowly keep nobody else waiting',
+  isTimed: true,
   databases: ['sqlite', 'postgres'],
   async run(env) {
     const place = await newPlace(env)
