@@ -19,9 +19,11 @@ export function sizeHashThreads(env: Record<string, string | undefined>, concurr
 export function lowerHashThreads(): void {
   if (process.platform !== 'linux') return
   try {
+    // From where the process is, so that doing it again changes nothing.
+    const priority = Math.min(LAST_PRIORITY, getPriority() + STEPS_BACK)
     for (const id of readdirSync('/proc/self/task')) {
-      if (!readFileSync(`/proc/self/task/${id}/comm`, 'utf8').startsWith('libuv-worker')) continue
-      setPriority(Number(id), Math.min(LAST_PRIORITY, getPriority(Number(id)) + STEPS_BACK))
+      const name = readFileSync(`/proc/self/task/${id}/comm`, 'utf8')
+      if (name.startsWith('libuv-worker')) setPriority(Number(id), priority)
     }
   } catch {
     // Without /proc, or where it is not allowed, all threads are alike.
