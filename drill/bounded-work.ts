@@ -12,6 +12,8 @@ import { type ServerProcess, seed, startServer } from './support/process.ts'
 import { count } from './support/table.ts'
 
 const MOST_MS = 100
+/** Of the short form, which also runs where other things do: what is not bounded takes seconds. */
+const MOST_MS_QUICK = 200
 const CONNECTIONS = 2
 /** A window in which the machine did something else is measured again, when that may be over. */
 const TRIES = 4
@@ -84,7 +86,7 @@ class Watch {
     for (const load of loads) {
       let found = await this.#one(load)
       requests += found.requests
-      for (let tries = 1; found.p99 > MOST_MS && tries < TRIES; tries++) {
+      for (let tries = 1; found.p99 > this.#most && tries < TRIES; tries++) {
         await sleep((this.#env.quick ? 250 : 2_000) * 2 ** tries)
         const again = await this.#one(load)
         requests += again.requests
@@ -98,9 +100,13 @@ class Watch {
     return {
       what: `${what}, ${loads.length === 1 ? '1 shape' : `${loads.length} shapes`}`,
       measured: `event loop late by ${milliseconds(worst.p99)} at p99 (${milliseconds(worst.max)} at most) in the worst, ${worst.what}; ${count(requests)} requests`,
-      wanted: `p99 <=${MOST_MS} ms, no exit`,
-      passed: worst.p99 <= MOST_MS && this.#server.isRunning() && requests >= loads.length,
+      wanted: `p99 <=${this.#most} ms, no exit`,
+      passed: worst.p99 <= this.#most && this.#server.isRunning() && requests >= loads.length,
     }
+  }
+
+  get #most(): number {
+    return this.#env.quick ? MOST_MS_QUICK : MOST_MS
   }
 
   async #one({ send }: Load): Promise<LoopDelay & { requests: number }> {
