@@ -59,12 +59,10 @@ const SEAT_COLUMNS = sql`
   s.company_id, c.name, c.active, m.active, m.is_primary, m.joined_at,
   l.starts_at, l.ends_at, l.grace_days, l.suspended, l.includes_all, s.starts_at, s.ends_at,
   (select string_agg(g.permission_id || ${interval()}, ' ') from grants g
-    where g.user_id = s.user_id and g.application_id = s.application_id and g.company_id = s.company_id
-      and g.permission_id is not null and g.revoked_at = 0),
+    where g.seat = s.number and g.permission_id is not null and g.revoked_at = 0),
   (select string_agg(r.permission_id || '/' || g.role_id || ${interval()}, ' ')
     from grants g join role_permissions r on r.role_id = g.role_id
-    where g.user_id = s.user_id and g.application_id = s.application_id and g.company_id = s.company_id
-      and g.role_id is not null and g.revoked_at = 0),
+    where g.seat = s.number and g.role_id is not null and g.revoked_at = 0),
   (select string_agg(r.permission_id || '/' || k.role_id, ' ')
     from license_roles k join role_permissions r on r.role_id = k.role_id
     where k.company_id = s.company_id and k.application_id = s.application_id),

@@ -7,9 +7,14 @@ export async function endGrants(db: Db, key: SeatKey, now: number): Promise<void
   await db
     .updateTable('grants')
     .set({ revoked_at: now })
-    .where('user_id', '=', key.user_id)
-    .where('application_id', '=', key.application_id)
-    .where('company_id', '=', key.company_id)
+    .where('seat', '=', (e) =>
+      e
+        .selectFrom('seats')
+        .select('number')
+        .where('user_id', '=', key.user_id)
+        .where('application_id', '=', key.application_id)
+        .where('company_id', '=', key.company_id),
+    )
     .where('revoked_at', '=', STANDS)
     .execute()
 }

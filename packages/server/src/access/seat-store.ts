@@ -15,20 +15,24 @@ export async function takeSeat(db: Db, companyId: string, applicationId: string)
 
 export type SeatKey = { company_id: string; application_id: string; user_id: string }
 
-export async function findSeat(db: Db, key: SeatKey): Promise<Interval | undefined> {
+export type Seat = Interval & { number: number }
+
+export async function findSeat(db: Db, key: SeatKey): Promise<Seat | undefined> {
   const row = await db
     .selectFrom('seats')
-    .select(['starts_at', 'ends_at'])
+    .select(['number', 'starts_at', 'ends_at'])
     .where('user_id', '=', key.user_id)
     .where('application_id', '=', key.application_id)
     .where('company_id', '=', key.company_id)
     .executeTakeFirst()
-  return row && { startsAt: row.starts_at, endsAt: row.ends_at }
+  return row && { number: row.number, startsAt: row.starts_at, endsAt: row.ends_at }
 }
 
-export async function insertSeat(db: Db, key: SeatKey, interval: Interval, now: number): Promise<void> {
+/** Tells the seat's number. */
+export async function insertSeat(db: Db, key: SeatKey, interval: Interval, now: number): Promise<number> {
   const row = { ...key, starts_at: interval.startsAt, ends_at: interval.endsAt, given_at: now }
-  await db.insertInto('seats').values(row).execute()
+  const { number } = await db.insertInto('seats').values(row).returning('number').executeTakeFirstOrThrow()
+  return number
 }
 
 export async function setSeatInterval(db: Db, key: SeatKey, interval: Interval): Promise<void> {

@@ -4,11 +4,12 @@ import { CommandError } from '../errors.ts'
 import type { Database, Db } from './database.ts'
 import { house } from './migrations/0001-house.ts'
 import { signInHolds } from './migrations/0002-sign-in-holds.ts'
+import { seatNumbers } from './migrations/0003-seat-numbers.ts'
 import { schemaDialects } from './migrations/dialect.ts'
 
 /** The oldest version of this program that may run on the schema it makes, as a number that grows with each release. */
-const PROGRAM = 1
-const OLDEST_PROGRAM = 1
+const PROGRAM = 2
+const OLDEST_PROGRAM = 2
 
 export const TOO_NEW = 'The database was made by a newer program that this one can not run beside. Update this program.'
 
@@ -17,7 +18,11 @@ export type Steps = Record<string, Migration>
 
 export function allSteps(kind: Database['kind']): Steps {
   const dialect = schemaDialects[kind]
-  return { '0001-house': house(dialect), '0002-sign-in-holds': signInHolds(dialect) }
+  return {
+    '0001-house': house(dialect),
+    '0002-sign-in-holds': signInHolds(dialect),
+    '0003-seat-numbers': seatNumbers(dialect),
+  }
 }
 
 export type SchemaState =

@@ -155,6 +155,8 @@ type LicensePermissionsTable = { company_id: string; application_id: string; per
 type LicenseRolesTable = { company_id: string; application_id: string; role_id: number }
 
 type SeatsTable = {
+  /** Made by the database and never used again: grants name their seat by it. */
+  number: Generated<number>
   company_id: string
   application_id: string
   user_id: string
@@ -169,6 +171,8 @@ type GrantsTable = {
   company_id: string
   application_id: string
   user_id: string
+  /** Null when the seat was taken away. */
+  seat: number | null
   permission_id: number | null
   role_id: number | null
   starts_at: number

@@ -47,7 +47,7 @@ async function seedGrant(
     return seeding.fault(`${path}/application`, why)
   }
   const key = { company_id: company.id, application_id: entry.application, user_id: userId }
-  await seedSeat(seeding, path, key, entry, license.seats)
+  const seat = await seedSeat(seeding, path, key, entry, license.seats)
   const interval = seeding.interval(path, entry, ['starts_at', 'ends_at'])
   if (!interval) return
   const known = await permissionIds(seeding, entry.application)
@@ -55,58 +55,59 @@ async function seedGrant(
   const root = known.get(ROOT)
   // The seat gives the root: nobody is granted it.
   for (const id of ids)
-    if (id !== root) await grant(seeding, key, { permission_id: id, role_id: null }, interval, entry.reason)
+    if (id !== root)
+      await grant(seeding, { ...key, seat }, { permission_id: id, role_id: null }, interval, entry.reason)
   for (const [index, roleKey] of (entry.roles ?? []).entries()) {
     const role = await findRole(seeding, key, roleKey)
     if (role === undefined) seeding.fault(`${path}/roles/${index}`, `no role "${roleKey}" in this application`)
-    else await grant(seeding, key, { permission_id: null, role_id: role }, interval, entry.reason)
+    else await grant(seeding, { ...key, seat }, { permission_id: null, role_id: role }, interval, entry.reason)
   }
 }
 
+/** The seat's number; undefined, with a fault, when there is none. */
 async function seedSeat(
   seeding: Seeding,
   path: string,
   key: SeatKey,
   entry: GrantEntry,
   seats: number | null,
-): Promise<void> {
+): Promise<number | undefined> {
   const { tx, now } = seeding
   const stored = await findSeat(tx, key)
   const always = { startsAt: START_OF_TIME, endsAt: END_OF_TIME }
   const wanted = entry.seat
     ? seeding.interval(`${path}/seat`, entry.seat, ['starts_at', 'ends_at'], stored)
     : (stored ?? always)
-  if (!wanted) return
+  if (!wanted) return stored?.number
   if (stored) {
-    if (stored.startsAt === wanted.startsAt && stored.endsAt === wanted.endsAt) return
+    if (stored.startsAt === wanted.startsAt && stored.endsAt === wanted.endsAt) return stored.number
     await setSeatInterval(tx, key, wanted)
     seeding.counts.seats.changed++
-    return
+    return stored.number
   }
   if (!(await takeSeat(tx, key.company_id, key.application_id))) {
     return seeding.fault(path, `all ${seats} seats of this license are held`)
   }
-  await insertSeat(tx, key, wanted, now)
   seeding.counts.seats.added++
+  return insertSeat(tx, key, wanted, now)
 }
 
 type Item = { permission_id: number; role_id: null } | { permission_id: null; role_id: number }
 
-/** A grant is the same when its item and interval are. */
+/** A grant is the same when its item and interval are. Without a seat, which is a fault already, nothing is granted. */
 async function grant(
   seeding: Seeding,
-  key: SeatKey,
+  { seat, ...key }: SeatKey & { seat: number | undefined },
   item: Item,
   interval: Interval,
   reason: string | undefined,
 ): Promise<void> {
+  if (seat === undefined) return
   const { tx, now } = seeding
   const stored = await tx
     .selectFrom('grants')
     .select(['id', 'reason'])
-    .where('user_id', '=', key.user_id)
-    .where('application_id', '=', key.application_id)
-    .where('company_id', '=', key.company_id)
+    .where('seat', '=', seat)
     .where('permission_id', item.permission_id === null ? 'is' : '=', item.permission_id)
     .where('role_id', item.role_id === null ? 'is' : '=', item.role_id)
     .where('starts_at', '=', interval.startsAt)
@@ -117,6 +118,7 @@ async function grant(
     const row = {
       id: uuid(),
       ...key,
+      seat,
       ...item,
       starts_at: interval.startsAt,
       ends_at: interval.endsAt,

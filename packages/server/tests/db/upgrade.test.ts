@@ -4,9 +4,10 @@ import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { test } from 'node:test'
 import { sql } from 'kysely'
+import { loadAnswer } from '../../src/access/answer.ts'
 import { startServing } from '../../src/commands/serving.ts'
 import { readConfig } from '../../src/config.ts'
-import { createContext } from '../../src/context.ts'
+import { type Context, createContext } from '../../src/context.ts'
 import { type Database, openDatabase } from '../../src/db/database.ts'
 import { allSteps, migrate, type Steps, schemaState } from '../../src/db/migrate.ts'
 import { type Environment, runCommand } from '../commands/run.ts'
@@ -39,6 +40,28 @@ async function newPlace(kind: DatabaseKind) {
   }
 }
 
+/** Which grants are under a seat, and whose that is. */
+async function seatedGrants(database: Database, join: 'by its key' | 'by its number'): Promise<Rows> {
+  const on = {
+    'by its key': sql`s.user_id = g.user_id and s.application_id = g.application_id and s.company_id = g.company_id`,
+    'by its number': sql`s.number = g.seat`,
+  }
+  const { rows } = await sql<Record<string, unknown>>`select g.id, s.user_id, s.application_id, s.company_id
+    from grants g join seats s on ${on[join]} order by g.id`.execute(database.read)
+  return rows
+}
+
+/** What each user may do in the one application, by the number in the user's address. */
+async function answersOf(ctx: Context): Promise<Map<number, readonly string[]>> {
+  const users = await ctx.db.read.selectFrom('users').select(['id', 'email']).execute()
+  const answers = new Map<number, readonly string[]>()
+  for (const { id, email } of users) {
+    const loaded = await loadAnswer(ctx, id, RELEASED.application)
+    answers.set(Number(/\d+/.exec(email)?.[0]), loaded?.answer.companies[0]?.permissions ?? [])
+  }
+  return answers
+}
+
 function tablesOf(database: Database): Promise<Record<string, Rows>> {
   return allTables({ ctx: { db: database } })
 }
@@ -53,6 +76,15 @@ function assertUnchanged(before: Record<string, Rows>, after: Record<string, Row
     const texts = (all: Rows) => all.map((row) => JSON.stringify(columns.map((column) => row[column] ?? null))).sort()
     assert.deepEqual(texts(kept), texts(rows.filter((row) => !own(row))), table)
   }
+}
+
+/** As that release's house has it (tests/support/released.ts). */
+function rightsOf(release: string, user: number): string[] {
+  const all = ['create_invoice', 'list_invoices', 'use_app']
+  if (user > 0 && user % 7 === 0) return []
+  if (release === '0001-house' || user % 5 === 0) return all
+  // The license gives a role with the list to every seat.
+  return user % 5 === 3 ? [] : all.slice(1)
 }
 
 /** As a later release might have it: a column, every row written, an index. */
@@ -78,15 +110,20 @@ for (const kind of databases) {
       const early = await place.run('user', 'list')
       assert.deepEqual([early.code, /Make a backup, then run `license-server migrate`/.test(early.stderr)], [1, true])
       assertUnchanged(before, await tablesOf(database))
+      const seated = await seatedGrants(database, 'by its key')
 
       const migrated = await place.run('migrate', '--json')
       assert.deepEqual([migrated.code, JSON.parse(migrated.stdout)], [0, { taken: newer }])
       assertUnchanged(before, await tablesOf(database))
+      assert.deepEqual(await seatedGrants(database, 'by its number'), seated)
+      assert.ok(seated.length > 20)
       assert.deepEqual(JSON.parse((await place.run('migrate', '--json')).stdout), { taken: [] })
       const doctor = await place.run('doctor', '--json')
       assert.deepEqual([doctor.code, JSON.parse(doctor.stdout).ok], [0, true], doctor.stdout)
 
       await using ctx = await createContext(place.config)
+      for (const [user, permissions] of await answersOf(ctx))
+        assert.deepEqual(permissions, rightsOf(release, user), `user ${user}`)
       await using serving = await startServing(ctx)
       const permissions = {
         company_id: RELEASED.company,
@@ -178,7 +215,7 @@ for (const kind of databases) {
 
     // It may no longer: the release after it took something away that this one needs.
     await database.transaction((tx) =>
-      tx.updateTable('house').set({ value: '2' }).where('name', '=', 'oldest_program').execute(),
+      tx.updateTable('house').set({ value: '3' }).where('name', '=', 'oldest_program').execute(),
     )
     const before = await tablesOf(database)
     const house = join(place.env.LICENSE_DATA_DIR ?? '', 'house.json')

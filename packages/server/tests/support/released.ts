@@ -26,8 +26,27 @@ const rows = (count: number) => `with recursive n(i) as (select 0 union all sele
 const uuid = (kind: number) =>
   `'00000000-0000-4000-800${kind}-' || substr('000000000000', 1, 12 - length('' || i)) || i`
 
+/** The number of a row whose id ends with it. */
+const number = (id: string) => `cast(substr(${id}, 25) as integer)`
+
 const HOUSES: Record<string, (users: number) => string[]> = {
-  '0001-house': (users) => [
+  '0001-house': house,
+  // Every fifth has the grant through a role, or had it for a time, or lost it with the seat, or by itself.
+  '0002-sign-in-holds': (users) => [
+    ...house(users),
+    `update grants set permission_id = null, role_id = (select id from roles where key = 'own') where ${number('id')} % 5 = 1`,
+    `update grants set starts_at = ${THEN}, ends_at = ${THEN} + 1 where ${number('id')} % 5 = 2`,
+    `update grants set revoked_at = ${THEN} + 1 where ${number('id')} % 5 > 2`,
+    `delete from seats where ${number('user_id')} % 5 = 3`,
+    `update licenses set seats_held = (select count(*) from seats s where s.company_id = licenses.company_id)`,
+    `insert into password_schemes (scheme) values ('pbkdf2_sha256 1')`,
+    `insert into known_addresses (user_id, address, last_at) ${rows(users)} select ${uuid(1)}, '192.0.2.1', ${THEN} from n`,
+    `insert into throttles (key, user_id, address, tries, last_at, next_at) ${rows(users)} select 'user ' || ${uuid(1)}, ${uuid(1)}, null, 3, ${THEN}, ${THEN} from n`,
+  ],
+}
+
+function house(users: number): string[] {
+  return [
     `insert into house (name, value) values ('key_check', 'kd73f53f1.MQaxVRudPkHQgeXVpRnUpV01DfxWsO1Rx1vA5uDo6HelffMv3CE'), ('created_at', '${THEN}')`,
     `insert into companies (id, name, active, created_at, updated_at) values
       ('${RELEASED.company}', 'ACME', 1, ${THEN}, ${THEN}), ('00000000-0000-4000-8000-000000000002', 'Globex', 0, ${THEN}, ${THEN})`,
@@ -68,7 +87,7 @@ const HOUSES: Record<string, (users: number) => string[]> = {
       ${rows(users)} select case when i = 0 then 'rSq8-OnpglCx-rNWanLRKp61Gd-Cz0DJ0TsqmoIs5GA' else 'hash ' || i end, ${uuid(4)}, ${uuid(1)}, 'crm',
         ${THEN}, ${LATER}, 0, ${THEN}, case when i % 3 = 1 then ${THEN} + 1 end, null, null from n`,
     `insert into refusals (kind, application_id, subject, times, first_at, last_at) values ('token_of_another_application', 'crm', 'x', 3, ${THEN}, ${THEN})`,
-  ],
+  ]
 }
 
 /** Names of the steps at which a release was made. */

@@ -1,0 +1,103 @@
+import { type Kysely, sql } from 'kysely'
+import type { SchemaDialect } from './dialect.ts'
+
+/**
+ * Seats get numbers, and grants name their seat by it: the indexes that every answer reads hold one number for three UUIDs
+ * (docs/decisions/0002). Both tables are made anew, since SQLite can't change how a table's rows lie: with a row number of
+ * their own, a grant's id is in one index, not in all.
+ */
+export function seatNumbers({ time, count, text, numbered, strict }: SchemaDialect) {
+  return {
+    // biome-ignore lint/suspicious/noExplicitAny: Kysely's migrations run on a schema that is not typed yet.
+    async up(db: Kysely<any>): Promise<void> {
+      // Names of indexes are the whole schema's: these must be free before the new tables take them.
+      for (const index of ['seats_company', 'grants_permissions_in_force', 'grants_roles_in_force'])
+        await db.schema.dropIndex(index).execute()
+      await db.schema.alterTable('seats').renameTo('seats_before').execute()
+      await db.schema.alterTable('grants').renameTo('grants_before').execute()
+
+      await db.schema
+        .createTable('seats')
+        .addColumn('number', numbered.type, numbered.column)
+        .addColumn('user_id', text, (c) => c.notNull())
+        .addColumn('application_id', text, (c) => c.notNull())
+        .addColumn('company_id', text, (c) => c.notNull())
+        .addColumn('starts_at', time, (c) => c.notNull())
+        .addColumn('ends_at', time, (c) => c.notNull())
+        .addColumn('given_at', time, (c) => c.notNull())
+        .addUniqueConstraint('seats_of_user', ['user_id', 'application_id', 'company_id'])
+        .addForeignKeyConstraint('seats_membership', ['user_id', 'company_id'], 'memberships', [
+          'user_id',
+          'company_id',
+        ])
+        .addForeignKeyConstraint('seats_license', ['company_id', 'application_id'], 'licenses', [
+          'company_id',
+          'application_id',
+        ])
+        .addCheckConstraint('seats_interval', sql`starts_at < ends_at`)
+        .modifyEnd(strict)
+        .execute()
+      await sql`insert into seats (user_id, application_id, company_id, starts_at, ends_at, given_at)
+        select user_id, application_id, company_id, starts_at, ends_at, given_at from seats_before
+        order by user_id, application_id, company_id`.execute(db)
+      await db.schema.dropTable('seats_before').execute()
+      await db.schema
+        .createIndex('seats_company')
+        .on('seats')
+        .columns(['company_id', 'application_id', 'user_id'])
+        .execute()
+
+      await db.schema
+        .createTable('grants')
+        .addColumn('id', text, (c) => c.notNull())
+        .addColumn('company_id', text, (c) => c.notNull())
+        .addColumn('application_id', text, (c) => c.notNull())
+        .addColumn('user_id', text, (c) => c.notNull())
+        // The seat that it is under; null when that was taken away. The three above say whose it was.
+        .addColumn('seat', count, (c) => c.references('seats.number').onDelete('set null'))
+        .addColumn('permission_id', count)
+        .addColumn('role_id', count)
+        .addColumn('starts_at', time, (c) => c.notNull())
+        .addColumn('ends_at', time, (c) => c.notNull())
+        .addColumn('reason', text, (c) => c.notNull())
+        .addColumn('granted_by', text, (c) => c.notNull())
+        .addColumn('granted_at', time, (c) => c.notNull())
+        .addColumn('revoked_at', time, (c) => c.notNull())
+        .addPrimaryKeyConstraint('grants_key', ['id'])
+        .addForeignKeyConstraint('grants_membership', ['user_id', 'company_id'], 'memberships', [
+          'user_id',
+          'company_id',
+        ])
+        .addForeignKeyConstraint('grants_permission', ['application_id', 'permission_id'], 'permissions', [
+          'application_id',
+          'id',
+        ])
+        .addForeignKeyConstraint('grants_role', ['application_id', 'role_id'], 'roles', ['application_id', 'id'])
+        .addCheckConstraint('grants_one_item', sql`(permission_id is null) <> (role_id is null)`)
+        .addCheckConstraint('grants_interval', sql`starts_at < ends_at`)
+        .modifyEnd(strict)
+        .execute()
+      await sql`insert into grants (id, company_id, application_id, user_id, seat, permission_id, role_id, starts_at, ends_at,
+          reason, granted_by, granted_at, revoked_at)
+        select g.id, g.company_id, g.application_id, g.user_id, s.number, g.permission_id, g.role_id, g.starts_at, g.ends_at,
+          g.reason, g.granted_by, g.granted_at, g.revoked_at
+        from grants_before g left join seats s
+          on s.user_id = g.user_id and s.application_id = g.application_id and s.company_id = g.company_id
+        order by g.id`.execute(db)
+      await db.schema.dropTable('grants_before').execute()
+      // For taking a seat away.
+      await db.schema.createIndex('grants_seat').on('grants').column('seat').execute()
+      // These two hold a grant once per item and interval, and cover the query of every answer (tests/access/plan.test.ts).
+      for (const item of ['permission', 'role']) {
+        await db.schema
+          .createIndex(`grants_${item}s_in_force`)
+          .unique()
+          .on('grants')
+          .columns(['seat', 'revoked_at', `${item}_id`, 'starts_at', 'ends_at'])
+          .where(sql.ref('revoked_at'), '=', sql.lit(0))
+          .where(sql.ref(`${item}_id`), 'is not', null)
+          .execute()
+      }
+    },
+  }
+}
