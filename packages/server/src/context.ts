@@ -1,6 +1,7 @@
 import { existsSync } from 'node:fs'
 import { type Logger, pino } from 'pino'
 import { type FactsQueries, prepareFacts } from './access/facts.ts'
+import { RoleCache } from './access/role-cache.ts'
 import { TreeCache } from './access/tree-cache.ts'
 import { Refusals } from './audit/refusals.ts'
 import type { Config } from './config.ts'
@@ -28,6 +29,7 @@ export type Context = {
   refusalFloor: RefusalFloor
   facts: FactsQueries
   trees: TreeCache
+  roles: RoleCache
   tokenUse: TokenUse
   refusals: Refusals
   [Symbol.asyncDispose](): Promise<void>
@@ -70,6 +72,7 @@ export async function createContext(config: Config, options: ContextOptions = {}
       refusalFloor: new RefusalFloor(),
       facts: prepareFacts(db),
       trees: new TreeCache(),
+      roles: new RoleCache(),
       tokenUse,
       refusals,
       async [Symbol.asyncDispose]() {

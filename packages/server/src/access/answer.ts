@@ -1,9 +1,11 @@
 import { setImmediate } from 'node:timers/promises'
 import type { Context } from '../context.ts'
 import { effective } from '../domain/effective.ts'
+import type { Facts } from '../domain/facts.ts'
 import { byCodePoint } from '../domain/tree.ts'
 import { AppError } from '../errors.ts'
-import type { AnswerFacts, CompanyFacts } from './facts.ts'
+import type { AnswerFacts, ApplicationFacts, CompanyFacts } from './facts.ts'
+import { readGiven, rolesOf } from './given.ts'
 
 /** How long one answer is judged before others get their turn. */
 const TURN_MS = 5
@@ -13,7 +15,7 @@ export type CompanyAnswer = { id: string; name: string; permissions: string[]; i
 /** What a user may do in one application at one moment: the companies by name, then id, that have `use_app`. */
 export type Answer = { companies: CompanyAnswer[]; primary: CompanyAnswer | null }
 
-/** Judges facts with their own tree. Undefined when the tree has changed since the facts were read: read them again. */
+/** Judges facts with their own tree and roles. Undefined when these have changed since the facts were read: read them again. */
 export async function answerFrom(ctx: Context, facts: AnswerFacts, now: number): Promise<Answer | undefined> {
   const tree = await ctx.trees.find(ctx.db.read, facts.application.id, facts.application.treeVersion)
   if (!tree) return undefined
@@ -25,11 +27,25 @@ export async function answerFrom(ctx: Context, facts: AnswerFacts, now: number):
       await setImmediate()
       since = performance.now()
     }
-    const permissions = effective(tree, company, now)
+    const whole = await withGrants(ctx, facts.application, company)
+    if (!whole) return undefined
+    const permissions = effective(tree, whole, now)
     if (permissions.length > 0) companies.push(asAnswer(company, permissions))
   }
   companies.sort((a, b) => byCodePoint(a.name, b.name) || byCodePoint(a.id, b.id))
   return { companies, primary: primaryOf(companies) }
+}
+
+/** Undefined when a role has changed. */
+async function withGrants(
+  ctx: Context,
+  application: ApplicationFacts,
+  company: CompanyFacts,
+): Promise<Facts | undefined> {
+  const roles = await ctx.roles.find(ctx.db.read, application, rolesOf(company.given))
+  if (!roles) return undefined
+  const { grants, includes } = readGiven(company.given, roles)
+  return { ...company, license: { ...company.license, includes }, grants }
 }
 
 function asAnswer(company: CompanyFacts, permissions: string[]): CompanyAnswer {
@@ -54,7 +70,7 @@ export async function loadAnswer(
   userId: string,
   applicationId: string,
 ): Promise<{ facts: AnswerFacts; answer: Answer } | undefined> {
-  // The tree may change between the facts and it; then both are read again, so that an answer is of one moment.
+  // The tree or a role may change between the facts and it; then all is read again, so that an answer is of one moment.
   for (let tries = 0; tries < 10; tries++) {
     const facts = await ctx.facts.byUser(userId, applicationId)
     if (!facts) return undefined

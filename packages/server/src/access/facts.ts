@@ -1,10 +1,14 @@
 import { type RawBuilder, sql } from 'kysely'
 import type { Database, PreparedQuery } from '../db/database.ts'
-import type { Facts, GrantFacts, GrantSource, LicenseFacts } from '../domain/facts.ts'
-import { END_OF_TIME, START_OF_TIME } from '../domain/interval.ts'
+import type { Circumstances, LicenseTerms } from '../domain/facts.ts'
+import { END_OF_TIME, type Interval, START_OF_TIME } from '../domain/interval.ts'
+import type { Given } from './given.ts'
 
 /** The company's side of the facts, with what an answer says of the company. */
-export type CompanyFacts = Facts & {
+export type CompanyFacts = Circumstances & {
+  license: LicenseTerms
+  seat: Interval
+  given: Given
   companyId: string
   companyName: string
   isPrimary: boolean
@@ -51,23 +55,21 @@ export type FactsQueries = {
 }
 
 /**
- * THE query. It returns rows and judges nothing; domain/effective.ts does. A seat's grants come as one text each, since
- * gathering them in the database costs half of what reading row by row does. Written as SQL because both databases
- * take it as it stands; tests/access/plan.test.ts holds its plan.
+ * THE query. It returns rows and judges nothing; domain/effective.ts does. A seat's grants come as one text each (given.ts),
+ * since gathering them in the database costs half of what reading row by row does. What a role holds is not in it
+ * (role-cache.ts). Written as SQL because both databases take it as it stands; tests/access/plan.test.ts holds its plan.
  */
 const SEAT_COLUMNS = sql`
   s.company_id, c.name, c.active, m.active, m.is_primary, m.joined_at,
   l.starts_at, l.ends_at, l.grace_days, l.suspended, l.includes_all, s.starts_at, s.ends_at,
   (select string_agg(g.permission_id || ${interval()}, ' ') from grants g
     where g.seat = s.number and g.permission_id is not null and g.revoked_at = 0),
-  (select string_agg(r.permission_id || '/' || g.role_id || ${interval()}, ' ')
-    from grants g join role_permissions r on r.role_id = g.role_id
+  (select string_agg(g.role_id || ${interval()}, ' ') from grants g
     where g.seat = s.number and g.role_id is not null and g.revoked_at = 0),
-  (select string_agg(r.permission_id || '/' || k.role_id, ' ')
-    from license_roles k join role_permissions r on r.role_id = k.role_id
+  (select string_agg(k.role_id || '', ' ') from license_roles k
     where k.company_id = s.company_id and k.application_id = s.application_id),
-  (select string_agg(i.permission_id || '', ' ') from license_permissions i
-    where i.company_id = s.company_id and i.application_id = s.application_id and l.includes_all = 0)`
+  case when l.includes_all = 0 then (select string_agg(i.permission_id || '', ' ') from license_permissions i
+    where i.company_id = s.company_id and i.application_id = s.application_id) end`
 
 const SEAT_TABLES = sql`
   left join seats s on s.user_id = u.id and s.application_id = a.id
@@ -201,12 +203,6 @@ type SeatRow = [
 
 function readCompany(row: Row, userActive: boolean, applicationActive: boolean): CompanyFacts {
   const seat = row.slice(HEAD, HEAD + SEAT) as SeatRow // In the order of SEAT_COLUMNS.
-  const grants: GrantFacts[] = []
-  readGrants(grants, seat[13], 'direct')
-  readGrants(grants, seat[14], 'role')
-  readGrants(grants, seat[15], 'license_role')
-  const includes: LicenseFacts['includes'] =
-    seat[10] === 1 ? 'all' : { named: (seat[16] ?? '').split(' ').filter(Boolean).map(Number) }
   return {
     companyId: seat[0],
     companyName: seat[1],
@@ -216,26 +212,13 @@ function readCompany(row: Row, userActive: boolean, applicationActive: boolean):
     user: { active: userActive },
     company: { active: seat[2] === 1 },
     membership: { active: seat[3] === 1 },
-    license: { startsAt: seat[6], endsAt: seat[7], graceDays: seat[8], suspended: seat[9] === 1, includes },
+    license: { startsAt: seat[6], endsAt: seat[7], graceDays: seat[8], suspended: seat[9] === 1 },
     seat: { startsAt: seat[11], endsAt: seat[12] },
-    grants,
+    given: {
+      permissions: seat[13] ?? '',
+      roles: seat[14] ?? '',
+      licenseRoles: seat[15] ?? '',
+      included: seat[10] === 1 ? null : (seat[16] ?? ''),
+    },
   }
 }
-
-/** Reads `<permission>[/<role>][:<start>:<end>]`, divided by blanks. There are thirty in an answer, mostly without times. */
-function readGrants(grants: GrantFacts[], text: string | null, kind: GrantSource['kind']): void {
-  if (text === null) return
-  for (const part of text.split(' ')) {
-    const colon = part.indexOf(':')
-    const item = colon < 0 ? part : part.slice(0, colon)
-    const slash = item.indexOf('/')
-    grants.push({
-      permission: Number(slash < 0 ? item : item.slice(0, slash)),
-      through: kind === 'direct' ? DIRECT : { kind, role: Number(item.slice(slash + 1)) },
-      startsAt: colon < 0 ? START_OF_TIME : Number(part.slice(colon + 1, part.lastIndexOf(':'))),
-      endsAt: colon < 0 ? END_OF_TIME : Number(part.slice(part.lastIndexOf(':') + 1)),
-    })
-  }
-}
-
-const DIRECT = { kind: 'direct' } as const

@@ -19,7 +19,7 @@ export type LiveSession = { facts: AnswerFacts; token: TokenFacts; tokenHash: st
 
 /** The session that a request speaks for, with its rights at this moment. @throws AppError `unknown_application`, `application_secret_required`, `invalid_token` */
 export async function requireSession(ctx: Context, claim: TokenClaim): Promise<LiveSession> {
-  // The tree may change between the facts and it; then both are read again, so that an answer is of one moment.
+  // The tree or a role may change between the facts and it; then all is read again, so that an answer is of one moment.
   for (let tries = 0; tries < 10; tries++) {
     const session = await loadSession(ctx, claim)
     if (session) return session

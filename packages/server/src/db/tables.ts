@@ -103,7 +103,7 @@ type ApplicationsTable = {
   token_days: number | null
   /** Null: the house's default; 0: no idle limit. */
   token_idle_days: number | null
-  /** Grows with every change of the tree, in the same transaction: what was computed from an older one is not used. */
+  /** Grows with every change of the tree or of a role, in the same transaction: what was computed from an older one is not used. */
   tree_version: number
   sessions_ended_at: number
   /** Networks that it may call from, divided by blanks; null: from anywhere. */

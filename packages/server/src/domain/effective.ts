@@ -1,4 +1,4 @@
-import type { Facts } from './facts.ts'
+import type { Circumstances, Facts } from './facts.ts'
 import { inForce, phase } from './interval.ts'
 import { licenseState } from './license-state.ts'
 import type { Tree } from './tree.ts'
@@ -20,7 +20,7 @@ export type Refusal =
   | 'not_included'
 
 export type LinkName = 'application' | 'user' | 'company' | 'membership' | 'license' | 'seat'
-export type Link = { name: LinkName; refusal(facts: Facts, now: number): Refusal | null }
+export type Link = { name: LinkName; refusal(facts: Circumstances, now: number): Refusal | null }
 
 /** Steps 1 to 3 of the rule, in order: every link must hold before any permission does. Holding all of them is `use_app`. */
 export const LINKS: readonly Link[] = [
@@ -32,12 +32,12 @@ export const LINKS: readonly Link[] = [
   { name: 'seat', refusal: seatRefusal },
 ]
 
-function membershipRefusal({ membership }: Facts): Refusal | null {
+function membershipRefusal({ membership }: Circumstances): Refusal | null {
   if (!membership) return 'not_a_member'
   return membership.active ? null : 'membership_off'
 }
 
-function licenseRefusal({ license }: Facts, now: number): Refusal | null {
+function licenseRefusal({ license }: Circumstances, now: number): Refusal | null {
   if (!license) return 'no_license'
   if (license.suspended) return 'license_suspended'
   const state = licenseState(license, now)
@@ -45,7 +45,7 @@ function licenseRefusal({ license }: Facts, now: number): Refusal | null {
   return state === 'ended' ? 'license_ended' : null
 }
 
-function seatRefusal({ seat }: Facts, now: number): Refusal | null {
+function seatRefusal({ seat }: Circumstances, now: number): Refusal | null {
   if (!seat) return 'no_seat'
   const at = phase(seat, now)
   if (at === 'not_started') return 'seat_not_started'
@@ -53,7 +53,7 @@ function seatRefusal({ seat }: Facts, now: number): Refusal | null {
 }
 
 /** The first of the links that fails; null when all hold, which is `use_app`. */
-export function firstRefusal(facts: Facts, now: number): Refusal | null {
+export function firstRefusal(facts: Circumstances, now: number): Refusal | null {
   for (const link of LINKS) {
     const refusal = link.refusal(facts, now)
     if (refusal) return refusal
@@ -62,7 +62,7 @@ export function firstRefusal(facts: Facts, now: number): Refusal | null {
 }
 
 /** Step 4: marks what is granted at this moment with all that it needs, by rank. The root is always marked. */
-export function granted(tree: Tree, facts: Facts, now: number): Uint8Array {
+export function granted(tree: Tree, facts: Pick<Facts, 'grants'>, now: number): Uint8Array {
   const marks = new Uint8Array(tree.slugs.length)
   mark(tree, marks, tree.root)
   for (const grant of facts.grants) {

@@ -2,18 +2,21 @@ import type { Interval } from './interval.ts'
 import type { LicenseDates } from './license-state.ts'
 
 /** What the rule judges: one user, one company, one application. Rows as they are stored, nothing decided. */
-export type Facts = {
+export type Facts = Circumstances & { license: LicenseFacts | null; grants: readonly GrantFacts[] }
+
+/** What must be well before any grant counts. */
+export type Circumstances = {
   application: { active: boolean }
   user: { active: boolean }
   company: { active: boolean }
   membership: { active: boolean } | null
-  license: LicenseFacts | null
+  license: LicenseTerms | null
   seat: Interval | null
-  grants: readonly GrantFacts[]
 }
 
-export type LicenseFacts = LicenseDates & {
-  suspended: boolean
+export type LicenseTerms = LicenseDates & { suspended: boolean }
+
+export type LicenseFacts = LicenseTerms & {
   /** "All" but `is_superuser`, or the permissions that the license names, by id. */
   includes: 'all' | { named: readonly number[] }
 }

@@ -11,8 +11,8 @@ export async function seedApplications(seeding: Seeding, entries: readonly Appli
     if (!seeding.isFirst(path, 'application', entry.id)) continue
     if (!(await seedApplication(seeding, path, entry))) continue
     const treeChanged = await seedPermissions(seeding, path, entry)
-    await seedRoles(seeding, path, entry)
-    if (treeChanged) await bumpTree(seeding, entry.id)
+    const rolesChanged = await seedRoles(seeding, path, entry)
+    if (treeChanged || rolesChanged) await bumpTree(seeding, entry.id)
   }
 }
 
@@ -169,11 +169,14 @@ async function bumpTree(seeding: Seeding, applicationId: string): Promise<void> 
     .execute()
 }
 
-async function seedRoles(seeding: Seeding, path: string, entry: ApplicationEntry): Promise<void> {
+/** True when a role is another one now. */
+async function seedRoles(seeding: Seeding, path: string, entry: ApplicationEntry): Promise<boolean> {
   const permissions = await permissionIds(seeding, entry.id)
+  let changed = false
   for (const [index, role] of (entry.roles ?? []).entries()) {
-    await seedRole(seeding, `${path}/roles/${index}`, entry.id, role, permissions)
+    changed = (await seedRole(seeding, `${path}/roles/${index}`, entry.id, role, permissions)) || changed
   }
+  return changed
 }
 
 async function seedRole(
@@ -182,11 +185,11 @@ async function seedRole(
   applicationId: string,
   entry: RoleEntry,
   permissions: ReadonlyMap<string, number>,
-): Promise<void> {
+): Promise<boolean> {
   const { tx } = seeding
   const company = typeof entry.company === 'string' ? await seeding.company(`${path}/company`, entry.company) : null
-  if (company === undefined) return
-  if (!seeding.isFirst(path, `role of ${applicationId} ${company?.id ?? ''}`, entry.key)) return
+  if (company === undefined) return false
+  if (!seeding.isFirst(path, `role of ${applicationId} ${company?.id ?? ''}`, entry.key)) return false
   const wanted = entry.permissions && namedIds(seeding, `${path}/permissions`, entry.permissions, permissions)
   const stored = await tx
     .selectFrom('roles')
@@ -205,12 +208,14 @@ async function seedRole(
     const { id } = await tx.insertInto('roles').values(row).returning('id').executeTakeFirstOrThrow()
     await setRolePermissions(seeding, id, wanted ?? [])
     seeding.counts.roles.added++
-    return
+    return true
   }
   const changed = differences(stored, { name: entry.name })
   if (changed) await tx.updateTable('roles').set(changed).where('id', '=', stored.id).execute()
   const otherSet = wanted ? await setRolePermissions(seeding, stored.id, wanted) : false
-  if (changed || otherSet) seeding.counts.roles.changed++
+  if (!changed && !otherSet) return false
+  seeding.counts.roles.changed++
+  return true
 }
 
 /** True when the set was another one. */
