@@ -58,6 +58,8 @@ export class Refusals {
 }
 
 async function storeNotes(db: Database, notes: readonly Note[]): Promise<void> {
+  // As with uses of tokens (credentials/token-use.ts), the disk is not waited for.
+  const options = { isDurable: false }
   await db.transaction(async (tx) => {
     for (const note of notes) {
       await tx
@@ -91,5 +93,5 @@ async function storeNotes(db: Database, notes: readonly Note[]): Promise<void> {
       .limit(1)
       .executeTakeFirst()
     if (oldestKept) await tx.deleteFrom('refusals').where('last_at', '<=', oldestKept.last_at).execute()
-  })
+  }, options)
 }

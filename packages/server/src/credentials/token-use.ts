@@ -36,7 +36,8 @@ export class TokenUse {
     for (let from = 0; from < entries.length; from += MAX_BATCH) {
       const batch = entries.slice(from, from + MAX_BATCH)
       try {
-        await db.transaction((tx) => storeUses(tx, batch))
+        // The disk is not waited for: a power cut costs a use of the last moments.
+        await db.transaction((tx) => storeUses(tx, batch), { isDurable: false })
         // On SQLite nothing above leaves the thread: requests get their turn between two batches.
         await setImmediate()
       } catch (error) {

@@ -1,7 +1,7 @@
 import { mkdirSync } from 'node:fs'
 import { dirname } from 'node:path'
 import type { DatabaseSync } from 'node:sqlite'
-import { type CompiledQuery, Kysely, type Transaction } from 'kysely'
+import { type CompiledQuery, Kysely, sql, type Transaction } from 'kysely'
 import { openPostgres, postgresDialect, isRetryable as retryable } from './postgres.ts'
 import { openSqlite, sqliteDialect } from './sqlite.ts'
 import type { Tables } from './tables.ts'
@@ -18,11 +18,16 @@ export type Database = {
   /** For reading, outside of transactions. On SQLite this connection can't write. */
   read: Db
   /** All writing. What it does is stored whole or not at all. Tried again where PostgreSQL asks for that. */
-  transaction<T>(act: (tx: Tx) => Promise<T>): Promise<T>
+  transaction<T>(act: (tx: Tx) => Promise<T>, options?: TransactionOptions): Promise<T>
   prepare(name: string, query: CompiledQuery): PreparedQuery
   /** The SQLite file; undefined on PostgreSQL. */
   file: string | undefined
   close(): Promise<void>
+}
+
+export type TransactionOptions = {
+  /** Whether it is on the disk when it ends, as it is by default. If not, a power cut may take it back, whole. */
+  isDurable?: boolean
 }
 
 export type DatabaseAddress = { kind: 'sqlite'; file: string } | { kind: 'postgres'; url: string }
@@ -44,7 +49,8 @@ function openSqliteDatabase(file: string): Database {
   return {
     kind: 'sqlite',
     read,
-    transaction: (act) => write.transaction().execute(act),
+    transaction: (act, { isDurable = true } = {}) =>
+      isDurable ? write.transaction().execute(act) : withoutSync(writer, write, act),
     prepare: (_name, query) => prepareSqlite(reader, query.sql),
     file,
     async close() {
@@ -54,6 +60,19 @@ function openSqliteDatabase(file: string): Database {
       for (const each of [reader, writer]) if (each.isOpen) each.close()
     },
   }
+}
+
+/** Only while the connection is this transaction's alone, and never within it: there SQLite takes no such word. */
+async function withoutSync<T>(writer: DatabaseSync, write: Db, act: (tx: Tx) => Promise<T>): Promise<T> {
+  return write.connection().execute(async (db) => {
+    // Not as queries of Kysely's: what these do they do when they are prepared, and ours are prepared once.
+    writer.exec('PRAGMA synchronous = NORMAL')
+    try {
+      return await db.transaction().execute(act)
+    } finally {
+      writer.exec('PRAGMA synchronous = FULL')
+    }
+  })
 }
 
 function prepareSqlite(reader: DatabaseSync, sql: string): PreparedQuery {
@@ -69,7 +88,8 @@ function openPostgresDatabase(url: string, options: DatabaseOptions): Database {
   return {
     kind: 'postgres',
     read: db,
-    transaction: (act) => withRetries(() => db.transaction().execute(act)),
+    transaction: (act, { isDurable = true } = {}) =>
+      withRetries(() => db.transaction().execute(isDurable ? act : (tx) => actWithoutSync(tx, act))),
     prepare: (name, query) => async (values) => {
       const { rows } = await pool.query<unknown[]>({ name, text: query.sql, values: [...values], rowMode: 'array' })
       return rows
@@ -77,6 +97,11 @@ function openPostgresDatabase(url: string, options: DatabaseOptions): Database {
     file: undefined,
     close: () => db.destroy(),
   }
+}
+
+async function actWithoutSync<T>(tx: Tx, act: (tx: Tx) => Promise<T>): Promise<T> {
+  await sql`set local synchronous_commit = off`.execute(tx)
+  return act(tx)
 }
 
 async function withRetries<T>(act: () => Promise<T>): Promise<T> {

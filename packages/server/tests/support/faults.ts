@@ -85,14 +85,14 @@ function faultyDatabase(db: Database, faults: Faults): Database {
   return {
     ...db,
     read: db.read.withPlugin(plugin),
-    async transaction(act) {
+    async transaction(act, options) {
       faults.step()
       return db.transaction(async (tx) => {
         const result = await act(tx.withPlugin(plugin))
         // In place of the commit, which takes everything back when it fails.
         faults.step()
         return result
-      })
+      }, options)
     },
     prepare(name, query) {
       const prepared = db.prepare(name, query)
