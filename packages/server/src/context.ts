@@ -1,6 +1,7 @@
 import { existsSync } from 'node:fs'
 import { type Logger, pino } from 'pino'
 import { type FactsQueries, prepareFacts } from './access/facts.ts'
+import { JudgedLists } from './access/judged-lists.ts'
 import { RoleCache } from './access/role-cache.ts'
 import { TreeCache } from './access/tree-cache.ts'
 import { Refusals } from './audit/refusals.ts'
@@ -30,6 +31,7 @@ export type Context = {
   facts: FactsQueries
   trees: TreeCache
   roles: RoleCache
+  judged: JudgedLists
   tokenUse: TokenUse
   refusals: Refusals
   [Symbol.asyncDispose](): Promise<void>
@@ -73,6 +75,7 @@ export async function createContext(config: Config, options: ContextOptions = {}
       facts: prepareFacts(db),
       trees: new TreeCache(),
       roles: new RoleCache(),
+      judged: new JudgedLists(),
       tokenUse,
       refusals,
       async [Symbol.asyncDispose]() {

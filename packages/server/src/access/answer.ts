@@ -1,16 +1,21 @@
 import { setImmediate } from 'node:timers/promises'
 import type { Context } from '../context.ts'
-import { effective } from '../domain/effective.ts'
-import type { Facts } from '../domain/facts.ts'
-import { byCodePoint } from '../domain/tree.ts'
+import { firstRefusal, permitted } from '../domain/effective.ts'
+import { byCodePoint, type Tree } from '../domain/tree.ts'
 import { AppError } from '../errors.ts'
 import type { AnswerFacts, ApplicationFacts, CompanyFacts } from './facts.ts'
-import { readGiven, rolesOf } from './given.ts'
+import { type Given, readGiven, rolesOf } from './given.ts'
 
 /** How long one answer is judged before others get their turn. */
 const TURN_MS = 5
 
-export type CompanyAnswer = { id: string; name: string; permissions: string[]; isPrimary: boolean; joinedAt: number }
+export type CompanyAnswer = {
+  id: string
+  name: string
+  permissions: readonly string[]
+  isPrimary: boolean
+  joinedAt: number
+}
 
 /** What a user may do in one application at one moment: the companies by name, then id, that have `use_app`. */
 export type Answer = { companies: CompanyAnswer[]; primary: CompanyAnswer | null }
@@ -27,28 +32,32 @@ export async function answerFrom(ctx: Context, facts: AnswerFacts, now: number):
       await setImmediate()
       since = performance.now()
     }
-    const whole = await withGrants(ctx, facts.application, company)
-    if (!whole) return undefined
-    const permissions = effective(tree, whole, now)
-    if (permissions.length > 0) companies.push(asAnswer(company, permissions))
+    if (firstRefusal(company, now)) continue
+    const permissions =
+      ctx.judged.find(tree, company.given) ?? (await judge(ctx, facts.application, tree, company.given, now))
+    if (!permissions) return undefined
+    companies.push(asAnswer(company, permissions))
   }
   companies.sort((a, b) => byCodePoint(a.name, b.name) || byCodePoint(a.id, b.id))
   return { companies, primary: primaryOf(companies) }
 }
 
 /** Undefined when a role has changed. */
-async function withGrants(
+async function judge(
   ctx: Context,
   application: ApplicationFacts,
-  company: CompanyFacts,
-): Promise<Facts | undefined> {
-  const roles = await ctx.roles.find(ctx.db.read, application, rolesOf(company.given))
+  tree: Tree,
+  given: Given,
+  now: number,
+): Promise<readonly string[] | undefined> {
+  const roles = await ctx.roles.find(ctx.db.read, application, rolesOf(given))
   if (!roles) return undefined
-  const { grants, includes } = readGiven(company.given, roles)
-  return { ...company, license: { ...company.license, includes }, grants }
+  const permissions = permitted(tree, readGiven(given, roles), now)
+  ctx.judged.keep(tree, given, permissions)
+  return permissions
 }
 
-function asAnswer(company: CompanyFacts, permissions: string[]): CompanyAnswer {
+function asAnswer(company: CompanyFacts, permissions: readonly string[]): CompanyAnswer {
   const { companyId: id, companyName: name, isPrimary, joinedAt } = company
   return { id, name, permissions, isPrimary, joinedAt }
 }

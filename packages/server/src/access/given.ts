@@ -1,4 +1,4 @@
-import type { Facts, GrantFacts, GrantSource, LicenseFacts } from '../domain/facts.ts'
+import type { GrantFacts, GrantSource, LicenseFacts } from '../domain/facts.ts'
 import { END_OF_TIME, START_OF_TIME } from '../domain/interval.ts'
 
 /** What a seat's holder was given and what the license includes, in the texts that the query gathers. */
@@ -21,13 +21,13 @@ export function rolesOf({ roles, licenseRoles }: Given): number[] {
   return [...listEntries(roles), ...listEntries(licenseRoles)].map(({ item }) => item)
 }
 
-/** The facts that the rule judges, with the way that each permission was given by. */
+/** The facts of it that the rule judges, with the way that each permission was given by. */
 export function readGiven(
   given: Given,
   roles: RolePermissions,
-): Pick<Facts, 'grants'> & { includes: LicenseFacts['includes'] } {
+): { grants: GrantFacts[]; license: Pick<LicenseFacts, 'includes'> } {
   const grants: GrantFacts[] = []
-  const add = (text: string, kind: Exclude<GrantSource['kind'], 'direct'>) => {
+  const addRoles = (text: string, kind: Exclude<GrantSource['kind'], 'direct'>) => {
     for (const { item: role, startsAt, endsAt } of listEntries(text)) {
       const through = { kind, role }
       for (const permission of roles.get(role) ?? []) grants.push({ permission, through, startsAt, endsAt })
@@ -35,10 +35,10 @@ export function readGiven(
   }
   for (const { item: permission, startsAt, endsAt } of listEntries(given.permissions))
     grants.push({ permission, through: DIRECT, startsAt, endsAt })
-  add(given.roles, 'role')
-  add(given.licenseRoles, 'license_role')
+  addRoles(given.roles, 'role')
+  addRoles(given.licenseRoles, 'license_role')
   const includes = given.included === null ? 'all' : { named: listEntries(given.included).map(({ item }) => item) }
-  return { grants, includes }
+  return { grants, license: { includes } }
 }
 
 const DIRECT = { kind: 'direct' } as const

@@ -1,4 +1,4 @@
-import type { Circumstances, Facts } from './facts.ts'
+import type { Circumstances, Facts, LicenseFacts } from './facts.ts'
 import { inForce, phase } from './interval.ts'
 import { licenseState } from './license-state.ts'
 import type { Tree } from './tree.ts'
@@ -71,8 +71,10 @@ export function granted(tree: Tree, facts: Pick<Facts, 'grants'>, now: number): 
   return marks
 }
 
+type Included = { license: Pick<LicenseFacts, 'includes'> | null }
+
 /** Step 5: marks what the license includes, with what that needs. "All" leaves `is_superuser` out. */
-export function included(tree: Tree, facts: Facts): Uint8Array {
+export function included(tree: Tree, facts: Included): Uint8Array {
   const marks = new Uint8Array(tree.slugs.length)
   const includes = facts.license?.includes ?? { named: [] }
   mark(tree, marks, tree.root)
@@ -95,7 +97,11 @@ function mark(tree: Tree, marks: Uint8Array, rank: number): void {
  * Empty when the user may not use the application there; otherwise `use_app` is among them.
  */
 export function effective(tree: Tree, facts: Facts, now: number): string[] {
-  if (firstRefusal(facts, now)) return []
+  return firstRefusal(facts, now) ? [] : permitted(tree, facts, now)
+}
+
+/** Steps 4 and 5: what is both granted and included, where all links hold. */
+export function permitted(tree: Tree, facts: Pick<Facts, 'grants'> & Included, now: number): string[] {
   const isGranted = granted(tree, facts, now)
   const isIncluded = included(tree, facts)
   return tree.slugs.filter((_, rank) => isGranted[rank] === 1 && isIncluded[rank] === 1)

@@ -1,6 +1,7 @@
 import assert from 'node:assert/strict'
 import { test } from 'node:test'
 import { answerFrom, loadAnswer } from '../../src/access/answer.ts'
+import { JudgedLists } from '../../src/access/judged-lists.ts'
 import { RoleCache } from '../../src/access/role-cache.ts'
 import { type Context, createContext } from '../../src/context.ts'
 import type { HouseFile, RoleEntry } from '../../src/imports/house-schema.ts'
@@ -58,7 +59,10 @@ for (const database of databases) {
     await server.seed(clerk('approve_invoice'))
     // Known at the version of the facts: the answer of that moment. Not known: there is none any more.
     assert.deepEqual((await answerFrom(ctx, facts, ctx.now()))?.primary?.permissions, USUAL)
-    assert.equal(await answerFrom({ ...ctx, roles: new RoleCache() }, facts, ctx.now()), undefined)
+    assert.equal(
+      await answerFrom({ ...ctx, roles: new RoleCache(), judged: new JudgedLists() }, facts, ctx.now()),
+      undefined,
+    )
     assert.deepEqual(await slugsOf(ctx), MORE)
     assert.equal(await answerFrom(ctx, facts, ctx.now()), undefined)
   })

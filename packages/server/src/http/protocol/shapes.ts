@@ -25,7 +25,9 @@ export const USER = Type.Object({
   companies: Type.Array(COMPANY),
 })
 
-export function companyPermissions(answer: Answer): Static<typeof COMPANY_PERMISSIONS>[] {
+type CompanyPermissions = Omit<Static<typeof COMPANY_PERMISSIONS>, 'permissions'> & { permissions: readonly string[] }
+
+export function companyPermissions(answer: Answer): CompanyPermissions[] {
   return answer.companies.map(({ id, name, permissions }) => ({ company_id: id, company_name: name, permissions }))
 }
 
