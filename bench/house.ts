@@ -189,10 +189,10 @@ async function insertRights(
     order by user_id, company_id`.execute(tx)
   await sql`update licenses set seats_held =
     (select count(*) from seats s where s.company_id = licenses.company_id)`.execute(tx)
-  await sql`insert into grants (id, company_id, application_id, user_id, seat, permission_id, role_id, starts_at, ends_at,
+  await sql`insert into grants (id, company_id, application_id, user_id, seat, permission_id, role_id, item, starts_at, ends_at,
       reason, granted_by, granted_at, revoked_at)
     select '01990000-0000-7000-8000-' || (100000000000 + row_number() over ()), m.company_id, ${application}, m.user_id,
-      s.number, i.permission_id, i.role_id, ${always}, '', 'bench', ${at}, 0
+      s.number, i.permission_id, i.role_id, coalesce(i.permission_id, -i.role_id), ${always}, '', 'bench', ${at}, 0
     from bench_members m
       join seats s on s.user_id = m.user_id and s.application_id = ${application} and s.company_id = m.company_id
       join bench_items i on i.module = m.module

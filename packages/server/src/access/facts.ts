@@ -55,17 +55,14 @@ export type FactsQueries = {
 }
 
 /**
- * THE query. It returns rows and judges nothing; domain/effective.ts does. A seat's grants come as one text each (given.ts),
+ * THE query. It returns rows and judges nothing; domain/effective.ts does. A seat's grants come as one text (given.ts),
  * since gathering them in the database costs half of what reading row by row does. What a role holds is not in it
  * (role-cache.ts). Written as SQL because both databases take it as it stands; tests/access/plan.test.ts holds its plan.
  */
 const SEAT_COLUMNS = sql`
   s.company_id, c.name, c.active, m.active, m.is_primary, m.joined_at,
   l.starts_at, l.ends_at, l.grace_days, l.suspended, l.includes_all, s.starts_at, s.ends_at,
-  (select string_agg(g.permission_id || ${interval()}, ' ') from grants g
-    where g.seat = s.number and g.permission_id is not null and g.revoked_at = 0),
-  (select string_agg(g.role_id || ${interval()}, ' ') from grants g
-    where g.seat = s.number and g.role_id is not null and g.revoked_at = 0),
+  (select string_agg(g.item || ${interval()}, ' ') from grants g where g.seat = s.number and g.revoked_at = 0),
   (select string_agg(k.role_id || '', ' ') from license_roles k
     where k.company_id = s.company_id and k.application_id = s.application_id),
   case when l.includes_all = 0 then (select string_agg(i.permission_id || '', ' ') from license_permissions i
@@ -82,7 +79,7 @@ const HEAD_COLUMNS = sql`
   a.id, a.active, a.exposes_pin, a.secret_hash, a.tree_version, a.sessions_ended_at,
   a.source_networks`
 const HEAD = 14
-const SEAT = 17
+const SEAT = 16
 
 const TOKEN_COLUMNS = sql`
   t.id, t.issued_at, t.expires_at, t.idle_limit, t.last_used_at, t.revoked_at, t.only_company_id`
@@ -198,7 +195,6 @@ type SeatRow = [
   string | null,
   string | null,
   string | null,
-  string | null,
 ]
 
 function readCompany(row: Row, userActive: boolean, applicationActive: boolean): CompanyFacts {
@@ -215,10 +211,9 @@ function readCompany(row: Row, userActive: boolean, applicationActive: boolean):
     license: { startsAt: seat[6], endsAt: seat[7], graceDays: seat[8], suspended: seat[9] === 1 },
     seat: { startsAt: seat[11], endsAt: seat[12] },
     given: {
-      permissions: seat[13] ?? '',
-      roles: seat[14] ?? '',
-      licenseRoles: seat[15] ?? '',
-      included: seat[10] === 1 ? null : (seat[16] ?? ''),
+      grants: seat[13] ?? '',
+      licenseRoles: seat[14] ?? '',
+      included: seat[10] === 1 ? null : (seat[15] ?? ''),
     },
   }
 }

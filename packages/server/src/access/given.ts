@@ -1,12 +1,10 @@
 import type { GrantFacts, GrantSource, LicenseFacts } from '../domain/facts.ts'
-import { END_OF_TIME, START_OF_TIME } from '../domain/interval.ts'
+import { END_OF_TIME, type Interval, START_OF_TIME } from '../domain/interval.ts'
 
 /** What a seat's holder was given and what the license includes, in the texts that the query gathers. */
 export type Given = {
-  /** `<permission>[:<start>:<end>]`, divided by blanks: mostly without times. */
-  permissions: string
-  /** `<role>[:<start>:<end>]` */
-  roles: string
+  /** `<item>[:<start>:<end>]`, divided by blanks, mostly without times: a permission, or a role as a negative number. */
+  grants: string
   /** `<role>`, of those that the license gives to every seat. */
   licenseRoles: string
   /** `<permission>`, of those that the license includes; null for all. */
@@ -17,8 +15,9 @@ export type Given = {
 export type RolePermissions = ReadonlyMap<number, readonly number[]>
 
 /** The roles that the texts name. */
-export function rolesOf({ roles, licenseRoles }: Given): number[] {
-  return [...listEntries(roles), ...listEntries(licenseRoles)].map(({ item }) => item)
+export function rolesOf({ grants, licenseRoles }: Given): number[] {
+  const granted = listEntries(grants).flatMap(({ item }) => (item < 0 ? -item : []))
+  return [...granted, ...listEntries(licenseRoles).map(({ item }) => item)]
 }
 
 /** The facts of it that the rule judges, with the way that each permission was given by. */
@@ -27,23 +26,22 @@ export function readGiven(
   roles: RolePermissions,
 ): { grants: GrantFacts[]; license: Pick<LicenseFacts, 'includes'> } {
   const grants: GrantFacts[] = []
-  const addRoles = (text: string, kind: Exclude<GrantSource['kind'], 'direct'>) => {
-    for (const { item: role, startsAt, endsAt } of listEntries(text)) {
-      const through = { kind, role }
-      for (const permission of roles.get(role) ?? []) grants.push({ permission, through, startsAt, endsAt })
-    }
+  const addRole = (through: Exclude<GrantSource, { kind: 'direct' }>, interval: Interval) => {
+    for (const permission of roles.get(through.role) ?? []) grants.push({ permission, through, ...interval })
   }
-  for (const { item: permission, startsAt, endsAt } of listEntries(given.permissions))
-    grants.push({ permission, through: DIRECT, startsAt, endsAt })
-  addRoles(given.roles, 'role')
-  addRoles(given.licenseRoles, 'license_role')
+  for (const { item, ...interval } of listEntries(given.grants)) {
+    if (item < 0) addRole({ kind: 'role', role: -item }, interval)
+    else grants.push({ permission: item, through: DIRECT, ...interval })
+  }
+  for (const { item, ...interval } of listEntries(given.licenseRoles))
+    addRole({ kind: 'license_role', role: item }, interval)
   const includes = given.included === null ? 'all' : { named: listEntries(given.included).map(({ item }) => item) }
   return { grants, license: { includes } }
 }
 
 const DIRECT = { kind: 'direct' } as const
 
-type Entry = { item: number; startsAt: number; endsAt: number }
+type Entry = Interval & { item: number }
 
 function listEntries(text: string): Entry[] {
   if (text === '') return []

@@ -34,6 +34,6 @@ export class JudgedLists {
   }
 }
 
-function textOf({ permissions, roles, licenseRoles, included }: Given): string {
-  return `${permissions}|${roles}|${licenseRoles}|${included ?? 'all'}`
+function textOf({ grants, licenseRoles, included }: Given): string {
+  return `${grants}|${licenseRoles}|${included ?? 'all'}`
 }

@@ -175,6 +175,8 @@ type GrantsTable = {
   seat: number | null
   permission_id: number | null
   role_id: number | null
+  /** Of these the one that is there, a role's number as a negative one: what the index of those in force holds. */
+  item: number
   starts_at: number
   ends_at: number
   reason: string

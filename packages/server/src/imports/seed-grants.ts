@@ -1,6 +1,6 @@
 import { v7 as uuid } from 'uuid'
 import { findSeat, insertSeat, type SeatKey, setSeatInterval, takeSeat } from '../access/seat-store.ts'
-import { STANDS } from '../db/tables.ts'
+import { STANDS, type Tables } from '../db/tables.ts'
 import { END_OF_TIME, type Interval, START_OF_TIME } from '../domain/interval.ts'
 import { ROOT } from '../domain/tree.ts'
 import type { GrantEntry } from './house-schema.ts'
@@ -55,12 +55,11 @@ async function seedGrant(
   const root = known.get(ROOT)
   // The seat gives the root: nobody is granted it.
   for (const id of ids)
-    if (id !== root)
-      await grant(seeding, { ...key, seat }, { permission_id: id, role_id: null }, interval, entry.reason)
+    if (id !== root) await grant(seeding, { ...key, seat }, ofPermission(id), interval, entry.reason)
   for (const [index, roleKey] of (entry.roles ?? []).entries()) {
     const role = await findRole(seeding, key, roleKey)
     if (role === undefined) seeding.fault(`${path}/roles/${index}`, `no role "${roleKey}" in this application`)
-    else await grant(seeding, { ...key, seat }, { permission_id: null, role_id: role }, interval, entry.reason)
+    else await grant(seeding, { ...key, seat }, ofRole(role), interval, entry.reason)
   }
 }
 
@@ -92,13 +91,16 @@ async function seedSeat(
   return insertSeat(tx, key, wanted, now)
 }
 
-type Item = { permission_id: number; role_id: null } | { permission_id: null; role_id: number }
+type Item = Pick<Tables['grants'], 'permission_id' | 'role_id' | 'item'>
+
+const ofPermission = (id: number): Item => ({ permission_id: id, role_id: null, item: id })
+const ofRole = (id: number): Item => ({ permission_id: null, role_id: id, item: -id })
 
 /** A grant is the same when its item and interval are. Without a seat, which is a fault already, nothing is granted. */
 async function grant(
   seeding: Seeding,
   { seat, ...key }: SeatKey & { seat: number | undefined },
-  item: Item,
+  what: Item,
   interval: Interval,
   reason: string | undefined,
 ): Promise<void> {
@@ -108,8 +110,7 @@ async function grant(
     .selectFrom('grants')
     .select(['id', 'reason'])
     .where('seat', '=', seat)
-    .where('permission_id', item.permission_id === null ? 'is' : '=', item.permission_id)
-    .where('role_id', item.role_id === null ? 'is' : '=', item.role_id)
+    .where('item', '=', what.item)
     .where('starts_at', '=', interval.startsAt)
     .where('ends_at', '=', interval.endsAt)
     .where('revoked_at', '=', STANDS)
@@ -119,7 +120,7 @@ async function grant(
       id: uuid(),
       ...key,
       seat,
-      ...item,
+      ...what,
       starts_at: interval.startsAt,
       ends_at: interval.endsAt,
       reason: reason ?? '',

@@ -31,10 +31,9 @@ const ROLES = new Map([
 
 const times = fc.constantFrom('', '', '', ':0:10', ':10:20', `:11:${END_OF_TIME}`)
 const numbers = fc.uniqueArray(fc.constantFrom(...NUMBERS), { maxLength: 2 })
-const items = fc.array(fc.tuple(fc.constantFrom(...NUMBERS), times), { maxLength: 2 })
+const grants = fc.array(fc.tuple(fc.constantFrom('', '-'), fc.constantFrom(...NUMBERS), times), { maxLength: 3 })
 const given: fc.Arbitrary<Given> = fc.record({
-  permissions: items.map((each) => each.map((parts) => parts.join('')).join(' ')),
-  roles: items.map((each) => each.map((parts) => parts.join('')).join(' ')),
+  grants: grants.map((each) => each.map((parts) => parts.join('')).join(' ')),
   licenseRoles: numbers.map((each) => each.join(' ')),
   included: fc.option(numbers.map((each) => each.join(' '))),
 })
@@ -90,7 +89,7 @@ test('what has times is not remembered, and no more than so many lists are', () 
   const judged = new JudgedLists()
   const [tree] = TREES
   assert.ok(tree)
-  const of = (permissions: string): Given => ({ permissions, roles: '', licenseRoles: '', included: null })
+  const of = (grants: string): Given => ({ grants, licenseRoles: '', included: null })
   judged.keep(tree, of('2:0:10'), ['use_app'])
   assert.equal(judged.find(tree, of('2:0:10')), undefined)
   const kept = () => Array.from({ length: 5_000 }, (_, at) => judged.find(tree, of(String(at)))).filter(Boolean).length
