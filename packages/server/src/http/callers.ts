@@ -35,16 +35,19 @@ function readModule(request: FastifyRequest): string | undefined {
   return module
 }
 
-/** Node joins repeated headers with a comma; two of one of these is somebody's mistake, or worse. */
+/** Node joins repeated headers with a comma and a blank; two of one of these is somebody's mistake, or worse. */
 function singleHeader(request: FastifyRequest, name: string): string | undefined {
   const value = request.headers[name]
   if (value === undefined) return undefined
-  const raw = request.raw.rawHeaders
-  let count = 0
-  for (let index = 0; index < raw.length; index += 2) if (raw[index]?.toLowerCase() === name) count++
+  const text = String(value)
+  if (text.includes(', ')) requireOne(request, name)
+  return text
+}
+
+function requireOne(request: FastifyRequest, name: string): void {
+  const count = request.raw.rawHeaders.filter((raw, at) => at % 2 === 0 && raw.toLowerCase() === name).length
   if (count > 1)
     throw new AppError('malformed_request', { detail: `The header ${name.toUpperCase()} was sent ${count} times.` })
-  return String(value)
 }
 
 function readSecret(request: FastifyRequest, module: string | undefined): string | undefined {

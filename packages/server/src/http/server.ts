@@ -42,6 +42,9 @@ export async function createServer(ctx: Context, door: Door, metrics: Metrics): 
   const logsAnswers = ctx.log.isLevelEnabled('debug')
   // With `done`, not `async`, here and below: a promise less in every request.
   const watchForwarded = forwardedWatch(ctx)
+  const leave = () => {
+    door.underWay--
+  }
   app.addHook('onRequest', (request, reply, done) => {
     watchForwarded(request)
     refuseCrumbs(request.raw)
@@ -52,7 +55,7 @@ export async function createServer(ctx: Context, door: Door, metrics: Metrics): 
     if (!door.isClosing) {
       door.underWay++
       // Also where the caller has gone.
-      reply.raw.once('close', () => door.underWay--)
+      reply.raw.on('close', leave)
       return done()
     }
     reply.header('connection', 'close')
@@ -63,17 +66,21 @@ export async function createServer(ctx: Context, door: Door, metrics: Metrics): 
     if (door.isLeaving || hasChunksLeft(request.raw)) reply.header('connection', 'close')
     done(null, payload)
   })
-  app.addHook('onResponse', (request, reply, done) => {
-    const route = request.routeOptions.url ?? '(no such address)'
-    const { elapsedTime } = reply
-    metrics.requests.observe({ method: request.method, route, status: reply.statusCode }, elapsedTime / 1000)
-    // The pattern, not the address as it came: that may hold anything.
-    if (logsAnswers) {
-      const { id, method } = request
-      ctx.log.debug({ request: id, method, route, status: reply.statusCode, ms: elapsedTime }, 'answered')
-    }
-    done()
-  })
+  // Only where somebody reads it: what follows an answer costs as much as a part of it.
+  const isCounted = ctx.config.metrics !== undefined
+  if (isCounted || logsAnswers)
+    app.addHook('onResponse', (request, reply, done) => {
+      const route = request.routeOptions.url ?? '(no such address)'
+      const { elapsedTime } = reply
+      if (isCounted)
+        metrics.requests.observe({ method: request.method, route, status: reply.statusCode }, elapsedTime / 1000)
+      // The pattern, not the address as it came: that may hold anything.
+      if (logsAnswers) {
+        const { id, method } = request
+        ctx.log.debug({ request: id, method, route, status: reply.statusCode, ms: elapsedTime }, 'answered')
+      }
+      done()
+    })
   app.setErrorHandler(async (error, request, reply) => {
     const known = asAppError(error)
     if (known.code === 'body_too_large' || known.code === 'unsupported_media_type') {

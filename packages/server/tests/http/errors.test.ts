@@ -242,6 +242,12 @@ function wrongBytes(token: string): WrongBytes[] {
     },
     { why: 'two tokens', text: ask(CRM, live, live), status: 400, code: 'malformed_request' },
     {
+      why: 'a second token that is empty',
+      text: ask(CRM, live, 'X-LICENSE-TOKEN:'),
+      status: 400,
+      code: 'malformed_request',
+    },
+    {
       why: 'two secrets',
       text: ask('X-LICENSE-MODULE: vault', 'X-LICENSE-SECRET: a', 'X-LICENSE-SECRET: b'),
       status: 400,
