@@ -131,7 +131,8 @@ export function readConfig(env: Record<string, string | undefined>): Config {
     tokenDays: whole('TOKEN_DAYS', 30, 1, 3650),
     tokenIdleDays: whole('TOKEN_IDLE_DAYS', 14, 0, 3650),
     passwordMinLength: whole('PASSWORD_MIN_LENGTH', 12, PASSWORD_MIN_FLOOR, 128),
-    hashConcurrency: whole('HASH_CONCURRENCY', availableParallelism(), 1, 256),
+    // One more than there are cores: it is ready when another ends while this process is busy, with a commit say.
+    hashConcurrency: whole('HASH_CONCURRENCY', availableParallelism() + 1, 1, 256),
     hashQueue: whole('HASH_QUEUE', 100, 0, 100_000),
     // Whoever is refused after it has an answer within two seconds.
     hashWaitSeconds: seconds('HASH_WAIT_SECONDS', 1.5, 0.1, 600),

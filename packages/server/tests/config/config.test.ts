@@ -44,7 +44,7 @@ test('without a setting it serves here only, on port 8000, from ./data', () => {
     tokenDays: 30,
     tokenIdleDays: 14,
     passwordMinLength: 12,
-    hashConcurrency: availableParallelism(),
+    hashConcurrency: availableParallelism() + 1,
     hashQueue: 100,
     hashWaitSeconds: 1.5,
     shutdownSeconds: 25,
