@@ -16,7 +16,6 @@ const RECOVERS_WITHIN_MS = 5_000
 export const drill: Drill = {
   promise: 'D3',
   title: 'on a full disk writes are told to come back, reads work, and nothing is half stored',
-  isTimed: true,
   databases: ['sqlite'],
   async run(env) {
     const lines: Measured[] = []

@@ -16,7 +16,6 @@ const DOWN_MS = 1_500
 export const drill: Drill = {
   promise: 'V3',
   title: 'PostgreSQL away for a while',
-  isTimed: true,
   databases: ['postgres'],
   async run(env) {
     const place = await newPlace(env)

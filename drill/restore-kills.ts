@@ -36,7 +36,8 @@ export const drill: Drill = {
     for (let tries = 0; kills < wanted && tries < 3 * wanted; tries++) {
       const back = await command('restore', files.old, '--keep-sessions')
       if (back.code !== 0) wrong.push(`the restore after a kill: exit code ${back.code} ${back.stderr}${back.stdout}`)
-      if ((await stateOf(place, sessions)) !== 'old') throw new Error('the house of before is not back')
+      if ((await stateOf(place, sessions)) !== 'old')
+        throw new Error(`the house of before is not back: exit code ${back.code} ${back.stderr}${back.stdout}`)
       if (!(await killWithin(env, place, files.restored, random, whole.ms))) continue
       kills++
       await untilToolsAreGone(env, place)

@@ -13,7 +13,6 @@ const RATES = { lookUps: 496, signIns: 4 }
 export const drill: Drill = {
   promise: 'V1',
   title: 'servers restart one after the other, and nobody notices',
-  isTimed: true,
   databases: ['postgres'],
   async run(env) {
     const place = await newPlace(env)

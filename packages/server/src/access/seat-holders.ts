@@ -17,3 +17,22 @@ export async function listMiscountedLicenses(db: Db): Promise<MiscountedLicense[
     .orderBy('c.name')
     .execute()
 }
+
+/** Grants in force that name no seat or another's: answers and `explain` would not say the same of them. */
+export async function countStrayGrants(db: Db): Promise<number> {
+  const { count } = await db
+    .selectFrom('grants as g')
+    .leftJoin('seats as s', 's.number', 'g.seat')
+    .select((e) => e.fn.countAll<number>().as('count'))
+    .where('g.revoked_at', '=', 0)
+    .where((e) =>
+      e.or([
+        e('s.number', 'is', null),
+        e('s.user_id', '<>', e.ref('g.user_id')),
+        e('s.application_id', '<>', e.ref('g.application_id')),
+        e('s.company_id', '<>', e.ref('g.company_id')),
+      ]),
+    )
+    .executeTakeFirstOrThrow()
+  return Number(count)
+}

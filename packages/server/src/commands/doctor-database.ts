@@ -1,7 +1,7 @@
 import { existsSync } from 'node:fs'
 import { sql } from 'kysely'
 import { countCompanies } from '../access/explain-store.ts'
-import { listMiscountedLicenses } from '../access/seat-holders.ts'
+import { countStrayGrants, listMiscountedLicenses } from '../access/seat-holders.ts'
 import type { Config } from '../config.ts'
 import { newestIssuedAt } from '../credentials/token-store.ts'
 import { fileFaults, isSqliteFile, openForReading, whatFailed } from '../db/backup.ts'
@@ -63,6 +63,7 @@ async function checkHouse(config: Config, database: Database, now: number): Prom
     await attempt('key ring', async () => checkRing(await examineKeys(read, ringPlace(config)))),
     await attempt('clock', async () => checkClock(now, await newestIssuedAt(read), config.timeZone)),
     await attempt('seats', () => checkSeats(database)),
+    await attempt('grants', () => checkGrants(database)),
     await attempt('permissions', () => checkTrees(read)),
     await attempt('secrets', () => checkSecrets(config, database)),
     await attempt('passwords', () => checkPasswords(database)),
@@ -125,6 +126,13 @@ async function checkSeats({ read }: Database): Promise<Check> {
     (each) => `${each.company} for ${each.application} counts ${each.noted}, held are ${each.held}`,
   )
   return fault('seats', `the count is wrong: ${some(list, '; ')}.`)
+}
+
+async function checkGrants({ read }: Database): Promise<Check> {
+  const stray = await countStrayGrants(read)
+  if (stray === 0) return ok('grants', 'each that is in force is under its own seat.')
+  const says = `${stray} in force ${stray === 1 ? 'is' : 'are'} under no seat, or another's. Whoever changed the database by hand should take it back, or restore a backup.`
+  return fault('grants', says)
 }
 
 async function checkSecrets(config: Config, { read }: Database): Promise<Check> {

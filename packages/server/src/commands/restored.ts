@@ -9,7 +9,7 @@ export type Restored = {
   oneTime: number
 }
 
-/** `20261231T180000Z` */
+/** `20261231T180000.123Z`: two restores, one right after the other, keep two houses of before. */
 export function timestamp(now: number): string {
-  return new Date(now).toISOString().replace(/[-:]|\.\d+/g, '')
+  return new Date(now).toISOString().replace(/[-:]/g, '')
 }

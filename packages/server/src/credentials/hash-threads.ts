@@ -18,14 +18,23 @@ export function sizeHashThreads(env: Record<string, string | undefined>, concurr
  */
 export function lowerHashThreads(): void {
   if (process.platform !== 'linux') return
-  try {
-    // From where the process is, so that doing it again changes nothing.
-    const priority = Math.min(LAST_PRIORITY, getPriority() + STEPS_BACK)
-    for (const id of readdirSync('/proc/self/task')) {
+  // From where the process is, so that doing it again changes nothing.
+  const priority = Math.min(LAST_PRIORITY, getPriority() + STEPS_BACK)
+  for (const id of threadIds()) {
+    try {
       const name = readFileSync(`/proc/self/task/${id}/comm`, 'utf8')
       if (name.startsWith('libuv-worker')) setPriority(Number(id), priority)
+    } catch {
+      // It has ended meanwhile, or priorities are not ours to set: then all threads are alike.
     }
+  }
+}
+
+/** None where there is no /proc. */
+function threadIds(): string[] {
+  try {
+    return readdirSync('/proc/self/task')
   } catch {
-    // Without /proc, or where it is not allowed, all threads are alike.
+    return []
   }
 }

@@ -6,7 +6,7 @@ import { isBusy } from './sqlite.ts'
 
 const ASIDE = '.before-restore-'
 
-/** The name that the present database is kept under; `moment` is `20261231T180000Z`. */
+/** The name that the present database is kept under; `moment` is `20261231T180000.123Z`. */
 export function asideOf(databaseFile: string, moment: string): string {
   return `${databaseFile}${ASIDE}${moment}`
 }

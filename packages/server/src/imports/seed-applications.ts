@@ -12,7 +12,7 @@ export async function seedApplications(seeding: Seeding, entries: readonly Appli
     if (!(await seedApplication(seeding, path, entry))) continue
     const treeChanged = await seedPermissions(seeding, path, entry)
     const rolesChanged = await seedRoles(seeding, path, entry)
-    if (treeChanged || rolesChanged) await bumpTree(seeding, entry.id)
+    if (treeChanged || rolesChanged) seeding.changedTrees.add(entry.id)
   }
 }
 
@@ -161,12 +161,15 @@ async function insertPermission(seeding: Seeding, applicationId: string, entry: 
   return id
 }
 
-async function bumpTree(seeding: Seeding, applicationId: string): Promise<void> {
-  await seeding.tx
-    .updateTable('applications')
-    .set((e) => ({ tree_version: e('tree_version', '+', 1), updated_at: seeding.now }))
-    .where('id', '=', applicationId)
-    .execute()
+/** At the end of a seeding: sign-ins lock users first and wait for the application then, and what is held until a large file is in keeps them all out. */
+export async function raiseTreeVersions({ tx, now, changedTrees }: Seeding): Promise<void> {
+  for (const applicationId of [...changedTrees].sort()) {
+    await tx
+      .updateTable('applications')
+      .set((e) => ({ tree_version: e('tree_version', '+', 1), updated_at: now }))
+      .where('id', '=', applicationId)
+      .execute()
+  }
 }
 
 /** True when a role is another one now. */

@@ -8,7 +8,7 @@ import { passwordFault } from '../domain/password-policy.ts'
 import type { Fault } from '../errors.ts'
 import type { HouseFile, UserEntry } from './house-schema.ts'
 import { houseFaults } from './read-house.ts'
-import { seedApplications } from './seed-applications.ts'
+import { raiseTreeVersions, seedApplications } from './seed-applications.ts'
 import { seedCompanies } from './seed-companies.ts'
 import { seedLicenses } from './seed-licenses.ts'
 import { type HashedPasswords, seedUsers } from './seed-users.ts'
@@ -41,6 +41,7 @@ export async function seedHouse(
     await seedApplications(seeding, house.applications ?? [])
     await seedLicenses(seeding, house.licenses ?? [])
     await seedUsers(seeding, house.users ?? [], passwords)
+    await raiseTreeVersions(seeding)
     if (seeding.faults.length > 0) throw houseFaults(seeding.faults)
     return seeding.counts
   })

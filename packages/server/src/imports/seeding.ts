@@ -28,6 +28,8 @@ export class Seeding {
   readonly takesUpDeleted: boolean
   readonly faults: Fault[] = []
   readonly counts: Counts
+  /** Applications whose permissions or roles are others now. */
+  readonly changedTrees = new Set<string>()
   readonly #companies = new Map<string, { id: string; name: string } | 'many' | undefined>()
   readonly #seen = new Map<string, string>()
 

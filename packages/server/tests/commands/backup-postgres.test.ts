@@ -111,7 +111,7 @@ test('on PostgreSQL too, a restore keeps sessions only when told to, one-time to
   const again = await runCommand(env, ['restore', backup, '--json'])
   const { aside, ended, oneTime } = JSON.parse(again.stdout)
   assert.deepEqual([ended, oneTime, await live()], [1, 1, 0])
-  assert.match(aside, /before-restore-\d{8}T\d{6}Z\.dump$/)
+  assert.match(aside, /before-restore-\d{8}T\d{6}\.\d{3}Z\.dump$/)
   assert.equal(dirname(aside), env.LICENSE_DATA_DIR)
   // What was kept is a backup itself, of the house as it was.
   assert.equal((await runCommand(env, ['restore', aside, '--keep-sessions'])).code, 0)

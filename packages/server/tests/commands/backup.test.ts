@@ -18,6 +18,8 @@ import { dirname, join } from 'node:path'
 import { DatabaseSync } from 'node:sqlite'
 import { test } from 'node:test'
 import { setTimeout as sleep } from 'node:timers/promises'
+import { restoreSqlite } from '../../src/commands/restore-sqlite.ts'
+import { readConfig } from '../../src/config.ts'
 import { call } from '../support/calls.ts'
 import { ACME, ANNA, issue, SMALL_HOUSE } from '../support/house.ts'
 import { startServer, type TestServer } from '../support/server.ts'
@@ -97,8 +99,25 @@ test('restore keeps sessions only when told to, one-time tokens never, and the p
   const again = await runCommand(env, ['restore', backup, '--json'])
   const { aside, ended } = JSON.parse(again.stdout)
   assert.equal(ended, 1)
-  assert.match(aside, /license\.db\.before-restore-\d{8}T\d{6}Z$/)
+  assert.match(aside, /license\.db\.before-restore-\d{8}T\d{6}\.\d{3}Z$/)
   assert.deepEqual([query(present, LIVE).length, query(aside, LIVE).length], [0, 1])
+})
+
+test('two restores within a second keep both houses of before', async () => {
+  await using server = await startServer('sqlite', { house: SMALL_HOUSE })
+  using folder = temporaryFolder()
+  const backup = join(folder.path, 'house.db')
+  assert.equal((await runCommand(besideServer(server), ['backup', backup])).code, 0)
+  const config = readConfig(emptyHouse(server, folder.path))
+  assert.equal(config.database.kind, 'sqlite')
+  const asides: (string | undefined)[] = []
+  for (let time = 0; time < 4; time++)
+    asides.push(
+      (await restoreSqlite(config, { kind: 'sqlite', file: join(folder.path, 'license.db') }, backup, false)).aside,
+    )
+  assert.equal(asides[0], undefined)
+  assert.equal(new Set(asides).size, 4)
+  for (const aside of asides.slice(1)) assert.ok(existsSync(aside ?? ''))
 })
 
 test('restore refuses what is no sound backup of this house, and leaves the present database as it is', async () => {

@@ -47,8 +47,15 @@ for (const database of databases) {
     await damage(server, "update licenses set seats_held = 7 where application_id = 'shop'")
     await damage(server, "update permissions set needs = id where slug = 'list_orders'")
     await damage(server, "delete from permissions where application_id = 'attic' and slug = 'use_app'")
+    await damage(server, 'update grants set seat = null where id = (select min(id) from grants where revoked_at = 0)')
+    await damage(
+      server,
+      `update grants set seat = (select max(number) from seats s where s.user_id <> grants.user_id)
+        where id = (select max(id) from grants where revoked_at = 0)`,
+    )
     const found = await examine(env)
-    assert.deepEqual([found.code, found.faults], [1, ['seats', 'permissions']])
+    assert.deepEqual([found.code, found.faults], [1, ['seats', 'grants', 'permissions']])
+    assert.match(found.text, /2 in force are under no seat, or another's/)
     assert.match(found.text, /ACME for shop counts 7, held are 1/)
     assert.match(found.text, /attic: it has no use_app; shop: list_orders needs itself in a circle/)
 

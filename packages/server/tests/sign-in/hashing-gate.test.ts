@@ -1,5 +1,6 @@
 import assert from 'node:assert/strict'
 import { describe, test } from 'node:test'
+import { setTimeout as sleep } from 'node:timers/promises'
 import { DECOY, Hasher, verifyAnyway } from '../../src/credentials/hasher.ts'
 import { needsRehash } from '../../src/credentials/password-hash.ts'
 import { AppError } from '../../src/errors.ts'
@@ -117,6 +118,32 @@ describe('the gate before the hashing', () => {
     assert.equal(needsRehash(DECOY), false)
     const form = (hash: string) => hash.split('$').map((part) => (part.includes('=') ? part : part.length))
     assert.deepEqual(form(DECOY.hash), form(await hasher.hash('x')))
+  })
+
+  test('who waited for the turn of an account waits at the gate for what is left only', async () => {
+    const env = { LICENSE_HASH_CONCURRENCY: '1', LICENSE_HASH_WAIT_SECONDS: '2' }
+    await using server = await startServer('sqlite', { house: SMALL_HOUSE, env })
+    const { hasher, turns, db } = server.ctx
+    const { id } = await db.read.selectFrom('users').select('id').where('email', '=', ANNA).executeTakeFirstOrThrow()
+    const { promise, resolve } = Promise.withResolvers<void>()
+    using place = hasher.enter('another')
+    const hashing = place.run(() => promise)
+    const turn = await turns.take(`user ${id}`)
+    const answered: string[] = []
+    const come = async (name: string) => {
+      const { status } = await signIn(server, name, PASSWORD)
+      answered.push(`${name} ${status}`)
+    }
+    const anna = come(ANNA)
+    await sleep(500)
+    const carla = come('carla@globex.test')
+    await sleep(500)
+    turn[Symbol.dispose]()
+    // She came to the gate after Carla, and to the server before her.
+    await Promise.all([anna, carla])
+    assert.deepEqual(answered, [`${ANNA} 503`, 'carla@globex.test 503'])
+    resolve()
+    await hashing
   })
 
   for (const database of databases) {

@@ -112,8 +112,8 @@ class FaultyHasher extends Hasher {
     this.#faults = faults
   }
 
-  override enter(name: string): Place {
-    const place = super.enter(name)
+  override enter(name: string, since: number): Place {
+    const place = super.enter(name, since)
     return {
       run: async (act) => {
         this.#faults.step()

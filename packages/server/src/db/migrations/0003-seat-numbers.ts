@@ -1,12 +1,69 @@
-import { type Kysely, sql } from 'kysely'
+import { type CreateTableBuilder, type Kysely, sql } from 'kysely'
 import type { SchemaDialect } from './dialect.ts'
+
+type Reference = { name: string; columns: string[]; table: string; targets: string[]; isSetNull?: boolean }
+
+const OF_SEATS: readonly Reference[] = [
+  {
+    name: 'seats_membership',
+    columns: ['user_id', 'company_id'],
+    table: 'memberships',
+    targets: ['user_id', 'company_id'],
+  },
+  {
+    name: 'seats_license',
+    columns: ['company_id', 'application_id'],
+    table: 'licenses',
+    targets: ['company_id', 'application_id'],
+  },
+]
+
+const OF_GRANTS: readonly Reference[] = [
+  // Null when the seat was taken away: user, application and company say whose it was.
+  { name: 'grants_under_seat', columns: ['seat'], table: 'seats', targets: ['number'], isSetNull: true },
+  {
+    name: 'grants_membership',
+    columns: ['user_id', 'company_id'],
+    table: 'memberships',
+    targets: ['user_id', 'company_id'],
+  },
+  {
+    name: 'grants_permission',
+    columns: ['application_id', 'permission_id'],
+    table: 'permissions',
+    targets: ['application_id', 'id'],
+  },
+  { name: 'grants_role', columns: ['application_id', 'role_id'], table: 'roles', targets: ['application_id', 'id'] },
+]
 
 /**
  * Seats get numbers, and grants name their seat by it: the indexes that every answer reads hold one number for three UUIDs
  * (docs/decisions/0002). Both tables are made anew, since SQLite can't change how a table's rows lie: with a row number of
  * their own, a grant's id is in one index, not in all.
  */
-export function seatNumbers({ time, count, text, numbered, strict }: SchemaDialect) {
+export function seatNumbers({ time, count, text, numbered, strict, addsReferences }: SchemaDialect) {
+  // Row by row PostgreSQL would keep a note of each reference in memory: of ten million grants half a gigabyte.
+  const atOnce = <T extends CreateTableBuilder<string, string>>(table: T, references: readonly Reference[]): T => {
+    let made = table
+    if (!addsReferences)
+      for (const each of references)
+        made = made.addForeignKeyConstraint(each.name, each.columns as never, each.table, each.targets, (c) =>
+          each.isSetNull ? c.onDelete('set null') : c,
+        ) as T
+    return made
+  }
+  // biome-ignore lint/suspicious/noExplicitAny: Kysely's migrations run on a schema that is not typed yet.
+  const later = async (db: Kysely<any>, table: string, references: readonly Reference[]) => {
+    if (!addsReferences) return
+    for (const each of references) {
+      const adding = db.schema
+        .alterTable(table)
+        .addForeignKeyConstraint(each.name, each.columns, each.table, each.targets)
+      await (each.isSetNull ? adding.onDelete('set null') : adding).execute()
+    }
+    // Nobody has looked at the new table yet, and the first answers are planned by what is known of it.
+    await sql`analyze ${sql.table(table)}`.execute(db)
+  }
   return {
     // biome-ignore lint/suspicious/noExplicitAny: Kysely's migrations run on a schema that is not typed yet.
     async up(db: Kysely<any>): Promise<void> {
@@ -16,7 +73,7 @@ export function seatNumbers({ time, count, text, numbered, strict }: SchemaDiale
       await db.schema.alterTable('seats').renameTo('seats_before').execute()
       await db.schema.alterTable('grants').renameTo('grants_before').execute()
 
-      await db.schema
+      const seats = db.schema
         .createTable('seats')
         .addColumn('number', numbered.type, numbered.column)
         .addColumn('user_id', text, (c) => c.notNull())
@@ -26,20 +83,13 @@ export function seatNumbers({ time, count, text, numbered, strict }: SchemaDiale
         .addColumn('ends_at', time, (c) => c.notNull())
         .addColumn('given_at', time, (c) => c.notNull())
         .addUniqueConstraint('seats_of_user', ['user_id', 'application_id', 'company_id'])
-        .addForeignKeyConstraint('seats_membership', ['user_id', 'company_id'], 'memberships', [
-          'user_id',
-          'company_id',
-        ])
-        .addForeignKeyConstraint('seats_license', ['company_id', 'application_id'], 'licenses', [
-          'company_id',
-          'application_id',
-        ])
         .addCheckConstraint('seats_interval', sql`starts_at < ends_at`)
         .modifyEnd(strict)
-        .execute()
+      await atOnce(seats, OF_SEATS).execute()
       await sql`insert into seats (user_id, application_id, company_id, starts_at, ends_at, given_at)
         select user_id, application_id, company_id, starts_at, ends_at, given_at from seats_before
         order by user_id, application_id, company_id`.execute(db)
+      await later(db, 'seats', OF_SEATS)
       await db.schema.dropTable('seats_before').execute()
       await db.schema
         .createIndex('seats_company')
@@ -47,14 +97,13 @@ export function seatNumbers({ time, count, text, numbered, strict }: SchemaDiale
         .columns(['company_id', 'application_id', 'user_id'])
         .execute()
 
-      await db.schema
+      const grants = db.schema
         .createTable('grants')
         .addColumn('id', text, (c) => c.notNull())
         .addColumn('company_id', text, (c) => c.notNull())
         .addColumn('application_id', text, (c) => c.notNull())
         .addColumn('user_id', text, (c) => c.notNull())
-        // The seat that it is under; null when that was taken away. The three above say whose it was.
-        .addColumn('seat', count, (c) => c.references('seats.number').onDelete('set null'))
+        .addColumn('seat', count)
         .addColumn('permission_id', count)
         .addColumn('role_id', count)
         // Either, so that one index holds both: a role's number is negative here. SQLite answers by no index what it generates.
@@ -66,19 +115,10 @@ export function seatNumbers({ time, count, text, numbered, strict }: SchemaDiale
         .addColumn('granted_at', time, (c) => c.notNull())
         .addColumn('revoked_at', time, (c) => c.notNull())
         .addPrimaryKeyConstraint('grants_key', ['id'])
-        .addForeignKeyConstraint('grants_membership', ['user_id', 'company_id'], 'memberships', [
-          'user_id',
-          'company_id',
-        ])
-        .addForeignKeyConstraint('grants_permission', ['application_id', 'permission_id'], 'permissions', [
-          'application_id',
-          'id',
-        ])
-        .addForeignKeyConstraint('grants_role', ['application_id', 'role_id'], 'roles', ['application_id', 'id'])
         .addCheckConstraint('grants_one_item', sql`(permission_id is null) <> (role_id is null)`)
         .addCheckConstraint('grants_interval', sql`starts_at < ends_at`)
         .modifyEnd(strict)
-        .execute()
+      await atOnce(grants, OF_GRANTS).execute()
       await sql`insert into grants (id, company_id, application_id, user_id, seat, permission_id, role_id, item, starts_at, ends_at,
           reason, granted_by, granted_at, revoked_at)
         select g.id, g.company_id, g.application_id, g.user_id, s.number, g.permission_id, g.role_id,
@@ -87,6 +127,7 @@ export function seatNumbers({ time, count, text, numbered, strict }: SchemaDiale
         from grants_before g left join seats s
           on s.user_id = g.user_id and s.application_id = g.application_id and s.company_id = g.company_id
         order by g.id`.execute(db)
+      await later(db, 'grants', OF_GRANTS)
       await db.schema.dropTable('grants_before').execute()
       // For taking a seat away.
       await db.schema.createIndex('grants_seat').on('grants').column('seat').execute()

@@ -8,6 +8,8 @@ export type SchemaDialect = {
   flag: 'smallint' | 'integer'
   /** A row number that is never used again. */
   numbered: { type: 'integer'; column(column: ColumnDefinitionBuilder): ColumnDefinitionBuilder }
+  /** References can be added to a table that has rows, and are checked in one go then; SQLite knows them from a table's making only. */
+  addsReferences: boolean
   /** At the end of a table: column types are held to. */
   strict: RawBuilder<unknown>
   /** The same, and the rows lie in the order of their key. */
@@ -23,6 +25,7 @@ export const schemaDialects: Record<'sqlite' | 'postgres', SchemaDialect> = {
     count: 'integer',
     flag: 'integer',
     numbered: { type: 'integer', column: (column) => column.primaryKey().autoIncrement() },
+    addsReferences: false,
     strict: sql`strict`,
     clustered: sql`strict, without rowid`,
   },
@@ -32,6 +35,7 @@ export const schemaDialects: Record<'sqlite' | 'postgres', SchemaDialect> = {
     count: 'integer',
     flag: 'smallint',
     numbered: { type: 'integer', column: (column) => column.primaryKey().generatedAlwaysAsIdentity() },
+    addsReferences: true,
     strict: nothing,
     clustered: nothing,
   },
