@@ -35,6 +35,8 @@ export class Hasher {
   readonly #options: HasherOptions
   /** In the order of their turns. */
   readonly #lanes = new Map<string, Lane>()
+  /** Lanes that somebody had a place in: no more than there are applications. */
+  readonly #known = new Set<string>()
   #running = 0
   #held = 0
 
@@ -56,9 +58,12 @@ export class Hasher {
     return await place.run(() => hashPassword(password))
   }
 
-  /** Before anything is asked of the database for one who would get no place. @throws AppError `busy` */
-  requireRoom(name: string): void {
-    if (this.#isFull() && !this.#laneToShorten(this.#lanes.get(name))) throw busy()
+  /**
+   * A place before anything is asked of the database: of a rush no more ask it than may wait. Undefined for a lane that nobody was in
+   * before, since a name that is only claimed takes no place from others. @throws AppError `busy`
+   */
+  enterKnown(name: string, since: number): Place | undefined {
+    return this.#known.has(name) ? this.enter(name, since) : undefined
   }
 
   /** `since` of `performance.now()`: who waited elsewhere has waited. @throws AppError `busy` when all places are taken */
@@ -70,6 +75,7 @@ export class Hasher {
       longest.waiting.pop()?.giveUp(busy())
     }
     this.#lanes.set(name, lane)
+    this.#known.add(name)
     lane.held++
     this.#held++
     let isHeld = true

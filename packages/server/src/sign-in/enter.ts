@@ -5,19 +5,29 @@ import { type Claimant, countsOf, requireNoWait, type Try, takeTry } from '../cr
 /** A try that may go on: alone on its account in this process, with a place at the hashing gate. */
 export type Entry = Disposable & { attempt: Try; place: Place }
 
+/** `early`: a place that was given before the account was known. */
+type Came = { since: number; early: Place | undefined }
+
 /**
- * Lets a try in that came at `since` of `performance.now()`. The place comes before the count: whoever is told to come back later
- * has not tried.
+ * Lets a try in that came at `since` of `performance.now()`, maybe with a place already. The place comes before the count: whoever is
+ * told to come back later has not tried.
  * @throws AppError `too_many_attempts`, `busy`
  */
-export async function enter(ctx: Context, lane: string, claimant: Claimant, since: number): Promise<Entry> {
+export async function enter(ctx: Context, lane: string, claimant: Claimant, came: Came): Promise<Entry> {
+  const { since } = came
+  let { early } = came
   const counts = await countsOf(ctx, claimant)
   const [{ key }] = counts
-  // Others are trying the same name: who must wait anyway does not wait in line for being told.
-  if (ctx.turns.isTaken(key)) await requireNoWait(ctx, counts)
+  if (ctx.turns.isTaken(key)) {
+    // Who waits for a turn holds no place: many tries on one account would keep all others out.
+    early?.[Symbol.dispose]()
+    early = undefined
+    // Others are trying the same name: who must wait anyway does not wait in line for being told.
+    await requireNoWait(ctx, counts)
+  }
   using held = new DisposableStack()
   held.use(await ctx.turns.take(key, since))
-  const place = held.use(ctx.hasher.enter(lane, since))
+  const place = held.use(early ?? ctx.hasher.enter(lane, since))
   const attempt = await takeTry(ctx, counts)
   const kept = held.move()
   return { attempt, place, [Symbol.dispose]: () => kept.dispose() }

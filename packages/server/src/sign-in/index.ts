@@ -2,6 +2,7 @@ import type { Answer } from '../access/answer.ts'
 import type { AnswerFacts } from '../access/facts.ts'
 import type { Context } from '../context.ts'
 import { type ApplicationClaim, requireApplication } from '../credentials/applications.ts'
+import type { Place } from '../credentials/hasher.ts'
 import { type IssuedToken, issueToken, PasswordMoved } from '../credentials/issue-token.ts'
 import { forgiveTry, rememberAddress, type Try } from '../credentials/throttle.ts'
 import type { Account } from '../directory/user-store.ts'
@@ -27,13 +28,18 @@ export type SignedIn = IssuedToken & { facts: AnswerFacts; answer: Answer }
 export async function signIn(ctx: Context, claim: SignInClaim, body: unknown): Promise<SignedIn> {
   const since = performance.now()
   // Before the database is asked anything: in a rush most are told to come back.
-  if (claim.applicationId !== undefined) ctx.hasher.requireRoom(claim.applicationId)
+  using early = claim.applicationId === undefined ? undefined : ctx.hasher.enterKnown(claim.applicationId, since)
   const application = await requireApplication(ctx, claim)
   const { username, password } = checkInput(body)
   const address = checkAddress(application, claim.userAddress)
   for (let tries = 1; ; tries++) {
     try {
-      return await signInOnce(ctx, application.id, { username, password, address, since })
+      return await signInOnce(
+        ctx,
+        application.id,
+        { username, password, address, since },
+        tries === 1 ? early : undefined,
+      )
     } catch (error) {
       if (error instanceof WrongPassword) await ctx.refusalFloor.since(error.hashingSince)
       // Two first sign-ins with an imported password are both right: the one that comes second looks at the new string.
@@ -48,10 +54,11 @@ async function signInOnce(
   ctx: Context,
   applicationId: string,
   { username, password, address, since }: Wish,
+  early: Place | undefined,
 ): Promise<SignedIn> {
   const account = await loadAccount(ctx, username)
   const claimant = { username, userId: account?.id, address }
-  using entry = await enter(ctx, applicationId, claimant, since)
+  using entry = await enter(ctx, applicationId, claimant, { since, early })
   const verified = await checkPassword(ctx, entry, account, password)
   const { facts, answer } = await checkRights(ctx, entry.attempt, account, applicationId)
   const issued = await ctx.db.transaction(async (tx) => {

@@ -51,8 +51,9 @@ describe('the gate before the hashing', () => {
     const told = (coming: Promise<string>) => coming.catch((error: unknown) => (error as AppError).code)
     const flood = Array.from({ length: 8 }, () => told(come('flood')))
     assert.deepEqual([hasher.running, hasher.waiting], [1, 4])
-    assert.throws(() => hasher.requireRoom('flood'), { code: 'busy' })
-    hasher.requireRoom('other')
+    assert.throws(() => hasher.enterKnown('flood', performance.now()), { code: 'busy' })
+    assert.equal(hasher.enterKnown('other', performance.now()), undefined)
+    assert.deepEqual([hasher.running, hasher.waiting], [1, 4])
     const others = Array.from({ length: 4 }, () => told(come('other')))
     assert.deepEqual([hasher.running, hasher.waiting], [1, 4])
     assert.deepEqual(await Promise.all(flood), ['hashed', 'hashed', 'hashed', 'busy', 'busy', 'busy', 'busy', 'busy'])
@@ -144,6 +145,30 @@ describe('the gate before the hashing', () => {
     assert.deepEqual(answered, [`${ANNA} 503`, 'carla@globex.test 503'])
     resolve()
     await hashing
+  })
+
+  test('a rush is told to come back before the database is asked; who waits for the turn of an account holds no place', async () => {
+    const env = { LICENSE_HASH_CONCURRENCY: '1', LICENSE_HASH_QUEUE: '1' }
+    await using server = await startServer('sqlite', { house: SMALL_HOUSE, env })
+    const { hasher, turns, db } = server.ctx
+    assert.equal((await signIn(server, 'carla@globex.test', PASSWORD)).status, 200)
+    const { id } = await db.read.selectFrom('users').select('id').where('email', '=', ANNA).executeTakeFirstOrThrow()
+    const turn = await turns.take(`user ${id}`)
+    const anna = signIn(server, ANNA, PASSWORD)
+    await sleep(200)
+    assert.deepEqual([hasher.running, hasher.waiting], [0, 0])
+    assert.equal((await signIn(server, 'carla@globex.test', PASSWORD)).status, 200)
+    turn[Symbol.dispose]()
+    assert.equal((await anna).status, 200)
+    {
+      using _first = hasher.enter('another')
+      using _last = hasher.enter('another')
+      // Known or not, right or wrong: nobody is looked up.
+      for (const name of [ANNA, 'nobody@who.test']) assert.equal((await signIn(server, name, 'x')).status, 503)
+      // What claims to be an application that nobody signed in to takes no place, and is told what it is.
+      assert.equal((await signIn(server, ANNA, PASSWORD, { module: 'no-such-application' })).status, 401)
+    }
+    assert.equal((await signIn(server, ANNA, PASSWORD)).status, 200)
   })
 
   for (const database of databases) {
