@@ -5,12 +5,12 @@ import { type Claimant, countsOf, requireNoWait, type Try, takeTry } from '../cr
 /** A try that may go on: alone on its account in this process, with a place at the hashing gate. */
 export type Entry = Disposable & { attempt: Try; place: Place }
 
-/** `early`: a place that was given before the account was known. */
-type Came = { since: number; early: Place | undefined }
+/** When one came, of `performance.now()`, and the place that was given before the account was known. */
+export type Came = { since: number; early: Place | undefined }
 
 /**
- * Lets a try in that came at `since` of `performance.now()`, maybe with a place already. The place comes before the count: whoever is
- * told to come back later has not tried.
+ * Lets a try in, maybe with a place that it has already. The place comes before the count: whoever is told to come back later has
+ * not tried.
  * @throws AppError `too_many_attempts`, `busy`
  */
 export async function enter(ctx: Context, lane: string, claimant: Claimant, came: Came): Promise<Entry> {

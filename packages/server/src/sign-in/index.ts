@@ -2,7 +2,6 @@ import type { Answer } from '../access/answer.ts'
 import type { AnswerFacts } from '../access/facts.ts'
 import type { Context } from '../context.ts'
 import { type ApplicationClaim, requireApplication } from '../credentials/applications.ts'
-import type { Place } from '../credentials/hasher.ts'
 import { type IssuedToken, issueToken, PasswordMoved } from '../credentials/issue-token.ts'
 import { forgiveTry, rememberAddress, type Try } from '../credentials/throttle.ts'
 import type { Account } from '../directory/user-store.ts'
@@ -11,7 +10,7 @@ import { checkAccount } from './check-account.ts'
 import { checkAddress } from './check-address.ts'
 import { checkInput } from './check-input.ts'
 import { checkPassword, WrongPassword } from './check-password.ts'
-import { enter } from './enter.ts'
+import { type Came, enter } from './enter.ts'
 import { loadAccount } from './load-account.ts'
 
 const MAX_TRIES = 3
@@ -34,12 +33,8 @@ export async function signIn(ctx: Context, claim: SignInClaim, body: unknown): P
   const address = checkAddress(application, claim.userAddress)
   for (let tries = 1; ; tries++) {
     try {
-      return await signInOnce(
-        ctx,
-        application.id,
-        { username, password, address, since },
-        tries === 1 ? early : undefined,
-      )
+      const came = { since, early: tries === 1 ? early : undefined }
+      return await signInOnce(ctx, application.id, { username, password, address }, came)
     } catch (error) {
       if (error instanceof WrongPassword) await ctx.refusalFloor.since(error.hashingSince)
       // Two first sign-ins with an imported password are both right: the one that comes second looks at the new string.
@@ -48,17 +43,17 @@ export async function signIn(ctx: Context, claim: SignInClaim, body: unknown): P
   }
 }
 
-type Wish = { username: string; password: string; address: string | undefined; since: number }
+type Wish = { username: string; password: string; address: string | undefined }
 
 async function signInOnce(
   ctx: Context,
   applicationId: string,
-  { username, password, address, since }: Wish,
-  early: Place | undefined,
+  { username, password, address }: Wish,
+  came: Came,
 ): Promise<SignedIn> {
   const account = await loadAccount(ctx, username)
   const claimant = { username, userId: account?.id, address }
-  using entry = await enter(ctx, applicationId, claimant, { since, early })
+  using entry = await enter(ctx, applicationId, claimant, came)
   const verified = await checkPassword(ctx, entry, account, password)
   const { facts, answer } = await checkRights(ctx, entry.attempt, account, applicationId)
   const issued = await ctx.db.transaction(async (tx) => {

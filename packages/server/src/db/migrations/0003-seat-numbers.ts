@@ -3,13 +3,13 @@ import type { SchemaDialect } from './dialect.ts'
 
 type Reference = { name: string; columns: string[]; table: string; targets: string[]; isSetNull?: boolean }
 
+// biome-ignore lint/suspicious/noExplicitAny: Kysely's migrations run on a schema that is not typed yet.
+type Untyped = Kysely<any>
+
+const MEMBERSHIP = { columns: ['user_id', 'company_id'], table: 'memberships', targets: ['user_id', 'company_id'] }
+
 const OF_SEATS: readonly Reference[] = [
-  {
-    name: 'seats_membership',
-    columns: ['user_id', 'company_id'],
-    table: 'memberships',
-    targets: ['user_id', 'company_id'],
-  },
+  { name: 'seats_membership', ...MEMBERSHIP },
   {
     name: 'seats_license',
     columns: ['company_id', 'application_id'],
@@ -21,12 +21,7 @@ const OF_SEATS: readonly Reference[] = [
 const OF_GRANTS: readonly Reference[] = [
   // Null when the seat was taken away: user, application and company say whose it was.
   { name: 'grants_under_seat', columns: ['seat'], table: 'seats', targets: ['number'], isSetNull: true },
-  {
-    name: 'grants_membership',
-    columns: ['user_id', 'company_id'],
-    table: 'memberships',
-    targets: ['user_id', 'company_id'],
-  },
+  { name: 'grants_membership', ...MEMBERSHIP },
   {
     name: 'grants_permission',
     columns: ['application_id', 'permission_id'],
@@ -43,17 +38,16 @@ const OF_GRANTS: readonly Reference[] = [
  */
 export function seatNumbers({ time, count, text, numbered, strict, addsReferences }: SchemaDialect) {
   // Row by row PostgreSQL would keep a note of each reference in memory: of ten million grants half a gigabyte.
-  const atOnce = <T extends CreateTableBuilder<string, string>>(table: T, references: readonly Reference[]): T => {
+  const atOnce = (table: CreateTableBuilder<string, string>, references: readonly Reference[]) => {
+    if (addsReferences) return table
     let made = table
-    if (!addsReferences)
-      for (const each of references)
-        made = made.addForeignKeyConstraint(each.name, each.columns as never, each.table, each.targets, (c) =>
-          each.isSetNull ? c.onDelete('set null') : c,
-        ) as T
+    for (const each of references)
+      made = made.addForeignKeyConstraint(each.name, each.columns, each.table, each.targets, (c) =>
+        each.isSetNull ? c.onDelete('set null') : c,
+      )
     return made
   }
-  // biome-ignore lint/suspicious/noExplicitAny: Kysely's migrations run on a schema that is not typed yet.
-  const later = async (db: Kysely<any>, table: string, references: readonly Reference[]) => {
+  const later = async (db: Untyped, table: string, references: readonly Reference[]) => {
     if (!addsReferences) return
     for (const each of references) {
       const adding = db.schema
@@ -65,8 +59,7 @@ export function seatNumbers({ time, count, text, numbered, strict, addsReference
     await sql`analyze ${sql.table(table)}`.execute(db)
   }
   return {
-    // biome-ignore lint/suspicious/noExplicitAny: Kysely's migrations run on a schema that is not typed yet.
-    async up(db: Kysely<any>): Promise<void> {
+    async up(db: Untyped): Promise<void> {
       // Names of indexes are the whole schema's: these must be free before the new tables take them.
       for (const index of ['seats_company', 'grants_permissions_in_force', 'grants_roles_in_force'])
         await db.schema.dropIndex(index).execute()
