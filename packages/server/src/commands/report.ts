@@ -2,7 +2,7 @@ import { type Config, ConfigError, ownEnvironment, readConfig } from '../config.
 import { type Context, type ContextOptions, createContext, createLog, requireFile, requireSchema } from '../context.ts'
 import { type Database, openDatabase } from '../db/database.ts'
 import { isUnreachable } from '../db/postgres.ts'
-import { isBusy, isFull } from '../db/sqlite.ts'
+import { isBusy, isFull } from '../db/sqlite-file.ts'
 import { AppError, CommandError } from '../errors.ts'
 
 /** Says on standard error what went wrong and returns the exit code: 1 refused or failed, 2 wrong use or settings. */

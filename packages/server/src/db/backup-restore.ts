@@ -2,7 +2,7 @@ import { chmodSync, copyFileSync, existsSync, linkSync, readdirSync, realpathSyn
 import { basename, dirname, join } from 'node:path'
 import { CommandError } from '../errors.ts'
 import { isSqliteFile, makeSingleFile, sidecars, syncFile, syncFolder } from './backup.ts'
-import { isBusy } from './sqlite.ts'
+import { isBusy } from './sqlite-file.ts'
 
 const ASIDE = '.before-restore-'
 

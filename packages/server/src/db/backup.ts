@@ -5,7 +5,8 @@ import { Kysely, sql } from 'kysely'
 import { CommandError } from '../errors.ts'
 import type { Database, Db } from './database.ts'
 import { schemaState } from './migrate.ts'
-import { isBusy, isFull, sqliteDialect } from './sqlite.ts'
+import { sqliteDialect } from './sqlite.ts'
+import { isBusy, isFull } from './sqlite-file.ts'
 import type { Tables } from './tables.ts'
 
 /** All pages in one step: between two steps a write would make the copy start over, and it would never end under load. */

@@ -3,7 +3,9 @@ import { dirname } from 'node:path'
 import type { DatabaseSync } from 'node:sqlite'
 import { type CompiledQuery, Kysely, sql, type Transaction } from 'kysely'
 import { openPostgres, postgresDialect, isRetryable as retryable } from './postgres.ts'
-import { openSqlite, sqliteDialect } from './sqlite.ts'
+import { sqliteDialect } from './sqlite.ts'
+import { openSqlite, openSqliteReader } from './sqlite-file.ts'
+import { SqliteReader } from './sqlite-reader.ts'
 import type { Tables } from './tables.ts'
 
 /** What a store function takes first: the database, or a transaction of it. */
@@ -41,9 +43,8 @@ export function openDatabase(address: DatabaseAddress, options: DatabaseOptions)
 function openSqliteDatabase(file: string): Database {
   mkdirSync(dirname(file), { recursive: true, mode: 0o700 })
   const writer = openSqlite(file)
-  const reader = openSqlite(file)
-  // A write outside of `transaction` would block the process against our own writer: it fails at once instead.
-  reader.exec('PRAGMA query_only = ON')
+  const reader = openSqliteReader(file)
+  const queries = new SqliteReader(reader, file)
   const write = new Kysely<Tables>({ dialect: sqliteDialect(writer) })
   const read = new Kysely<Tables>({ dialect: sqliteDialect(reader) })
   return {
@@ -51,9 +52,10 @@ function openSqliteDatabase(file: string): Database {
     read,
     transaction: (act, { isDurable = true } = {}) =>
       isDurable ? write.transaction().execute(act) : withoutSync(writer, write, act),
-    prepare: (_name, query) => prepareSqlite(reader, query.sql),
+    prepare: (_name, query) => queries.prepare(query.sql),
     file,
     async close() {
+      await queries.close()
       await read.destroy()
       await write.destroy()
       // Kysely does not close what it never used.
@@ -73,13 +75,6 @@ async function withoutSync<T>(writer: DatabaseSync, write: Db, act: (tx: Tx) => 
       writer.exec('PRAGMA synchronous = FULL')
     }
   })
-}
-
-function prepareSqlite(reader: DatabaseSync, sql: string): PreparedQuery {
-  const statement = reader.prepare(sql)
-  statement.setReturnArrays(true)
-  // setReturnArrays makes rows of arrays, which the types of node:sqlite do not follow.
-  return async (values) => statement.all(...(values as string[])) as unknown as unknown[][]
 }
 
 function openPostgresDatabase(url: string, options: DatabaseOptions): Database {

@@ -3,7 +3,7 @@ import { dirname } from 'node:path'
 import { DatabaseSync } from 'node:sqlite'
 import { CommandError } from '../errors.ts'
 import type { DatabaseAddress } from './database.ts'
-import { isBusy } from './sqlite.ts'
+import { isBusy } from './sqlite-file.ts'
 
 /**
  * Holds the one place of a serving process beside a SQLite file, until disposed of or the process dies: an exclusive

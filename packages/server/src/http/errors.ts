@@ -3,7 +3,7 @@ import { STATUS_CODES } from 'node:http'
 import type { FastifyError, FastifyReply, FastifyRequest } from 'fastify'
 import type { Context } from '../context.ts'
 import { isUnreachable } from '../db/postgres.ts'
-import { isBusy, isFull } from '../db/sqlite.ts'
+import { isBusy, isFull } from '../db/sqlite-file.ts'
 import { AppError, CATALOGUE, type ErrorCode } from '../errors.ts'
 import { isRichClient } from './callers.ts'
 
