@@ -5,6 +5,7 @@ import { get } from 'node:http'
 import { join } from 'node:path'
 import { text } from 'node:stream/consumers'
 import { setTimeout as sleep } from 'node:timers/promises'
+import { bundleServer } from '../tools/bundle.ts'
 import { freePort } from '../tools/free-port.ts'
 
 const CONDITIONS = '--conditions=cloudspot-source'
@@ -14,14 +15,9 @@ const BUILT = join(ROOT, 'node_modules/.cache/bench-server')
 
 export type Running = { port: number; pid: number; readyMs: number; [Symbol.asyncDispose](): Promise<void> }
 
-/** Compiles the server as its package has it: JavaScript starts faster than its source, and takes less memory. */
-export async function buildServer(): Promise<void> {
-  const tsc = join(ROOT, 'node_modules/typescript/bin/tsc')
-  const info = join(BUILT, '.tsbuildinfo')
-  const args = [tsc, '-p', join(ROOT, 'packages/server'), '--outDir', BUILT, '--tsBuildInfoFile', info]
-  const child = spawn(process.execPath, args, { stdio: ['ignore', 'inherit', 'inherit'] })
-  const [code] = await once(child, 'exit')
-  if (code !== 0) throw new Error('The server could not be built.')
+/** Builds the server as its package has it: that starts faster than its source, and takes less memory. */
+export function buildServer(): Promise<void> {
+  return bundleServer(BUILT)
 }
 
 /** The built server, in a process of its own; `readyMs` from its start to the first 200 of `/readyz`. */

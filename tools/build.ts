@@ -1,12 +1,16 @@
-// npm run build: the JavaScript and declarations of both packages, in their dist folders.
+// npm run build: what both packages publish, in their dist folders.
 import { spawnSync } from 'node:child_process'
 import { rmSync } from 'node:fs'
 import { join } from 'node:path'
+import { bundleServer } from './bundle.ts'
 import { root } from './setup.mjs'
 
-const packages = ['packages/client', 'packages/server']
 // What was built of a source that is gone would be published with the rest.
-for (const folder of packages) rmSync(join(root, folder, 'dist'), { recursive: true, force: true })
+rmSync(join(root, 'packages/client/dist'), { recursive: true, force: true })
 const tsc = join(root, 'node_modules/typescript/bin/tsc')
-const { status } = spawnSync(process.execPath, [tsc, '-b', ...packages], { cwd: root, stdio: 'inherit' })
+const { status } = spawnSync(process.execPath, [tsc, '-b', 'packages/client', 'packages/server'], {
+  cwd: root,
+  stdio: 'inherit',
+})
+if (status === 0) await bundleServer(join(root, 'packages/server/dist'))
 process.exitCode = status ?? 1

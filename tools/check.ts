@@ -5,9 +5,10 @@ import { root } from './setup.mjs'
 
 const bin = (path: string) => join(root, 'node_modules', path)
 // By path, not through npx, so that every step runs on this Node.
-// The types come first: their step builds the packages that the last ones look at.
+// The types come first: their step builds the client, and the next one the server, that the last ones look at.
 const steps = [
   { name: 'types', file: bin('typescript/bin/tsc'), args: ['-b'] },
+  { name: 'server bundle', file: join(root, 'tools/bundle.ts'), args: [] },
   {
     name: 'format, lint, imports',
     file: bin('@biomejs/biome/bin/biome'),
