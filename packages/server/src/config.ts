@@ -33,6 +33,8 @@ export type Config = {
   shutdownSeconds: number
   /** How long to serve on after saying "not ready", before the end. */
   drainSeconds: number
+  /** How long audit entries are kept; 0: for good. */
+  auditDays: number
 }
 
 const LOG_LEVELS = ['fatal', 'error', 'warn', 'info', 'debug', 'trace', 'silent'] as const
@@ -60,6 +62,7 @@ const SETTINGS = [
   'HASH_WAIT_SECONDS',
   'SHUTDOWN_SECONDS',
   'DRAIN_SECONDS',
+  'AUDIT_DAYS',
 ] as const
 type Setting = (typeof SETTINGS)[number]
 
@@ -139,6 +142,7 @@ export function readConfig(env: Record<string, string | undefined>): Config {
     shutdownSeconds: whole('SHUTDOWN_SECONDS', 25, 1, 600),
     // On SQLite there is no other node to send anybody to.
     drainSeconds: whole('DRAIN_SECONDS', database.kind === 'postgres' ? 3 : 0, 0, 600),
+    auditDays: whole('AUDIT_DAYS', 0, 0, 36_500),
   }
   if (!isTimeZone(config.timeZone)) {
     faults.push(`LICENSE_TIME_ZONE is "${config.timeZone}": it must be an IANA name such as Europe/Brussels.`)

@@ -19,6 +19,8 @@ const COMMANDS: Record<string, () => Promise<(program: Command) => void>> = {
   throttle: async () => (await import('./commands/throttle.ts')).throttleCommand,
   application: async () => (await import('./commands/application.ts')).applicationCommand,
   impersonate: async () => (await import('./commands/impersonate.ts')).impersonateCommand,
+  key: async () => (await import('./commands/key.ts')).keyCommand,
+  audit: async () => (await import('./commands/audit.ts')).auditCommand,
   keys: async () => (await import('./commands/keys.ts')).keysCommand,
   backup: async () => (await import('./commands/backup.ts')).backupCommand,
   restore: async () => (await import('./commands/restore.ts')).restoreCommand,

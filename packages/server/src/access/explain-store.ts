@@ -36,6 +36,7 @@ export async function listCompaniesOf(db: Db, userId: string): Promise<NamedComp
     .innerJoin('companies as c', 'c.id', 'm.company_id')
     .select(['c.id', 'c.name', 'c.active'])
     .where('m.user_id', '=', userId)
+    .where('m.left_at', 'is', null)
     .orderBy('c.name')
     .orderBy('c.id')
     .execute()
@@ -58,6 +59,7 @@ export async function findMembership(db: Db, userId: string, companyId: string) 
     .select(['active', 'role', 'joined_at'])
     .where('user_id', '=', userId)
     .where('company_id', '=', companyId)
+    .where('left_at', 'is', null)
     .executeTakeFirst()
 }
 
@@ -122,6 +124,10 @@ export async function listGrants(db: Db, place: Place): Promise<StoredGrant[]> {
     .orderBy('g.granted_at')
     .orderBy('g.id')
     .execute()
+  const givers = await nameGivers(
+    db,
+    rows.map((row) => row.granted_by),
+  )
   return rows.flatMap((row) => {
     const permission = row.permission_id ?? row.of_role
     if (permission === null) return [] // A role that is empty gives nothing.
@@ -131,12 +137,34 @@ export async function listGrants(db: Db, place: Place): Promise<StoredGrant[]> {
       role: row.key === null || row.name === null ? null : { key: row.key, name: row.name },
       startsAt: row.starts_at,
       endsAt: row.ends_at,
-      givenBy: row.granted_by,
+      givenBy: givers.get(row.granted_by) ?? row.granted_by,
       givenAt: row.granted_at,
       reason: row.reason,
       revokedAt: row.revoked_at === STANDS ? null : row.revoked_at,
     } satisfies StoredGrant
   })
+}
+
+/** Who `key:<id>` and `user:<id>` are, in words; what is in words already is left as it is. */
+async function nameGivers(db: Db, references: readonly string[]): Promise<Map<string, string>> {
+  const idsOf = (kind: string) =>
+    [...new Set(references)].filter((each) => each.startsWith(`${kind}:`)).map((each) => each.slice(kind.length + 1))
+  const names = new Map<string, string>()
+  const [keys, users] = [idsOf('key'), idsOf('user')]
+  if (keys.length > 0) {
+    const rows = await db.selectFrom('api_keys').select(['id', 'name']).where('id', 'in', keys).execute()
+    for (const { id, name } of rows) names.set(`key:${id}`, `the API key "${name}"`)
+  }
+  if (users.length > 0) {
+    const rows = await db
+      .selectFrom('users')
+      .select(['id', 'email'])
+      .where('id', 'in', users)
+      .where('deleted_at', 'is', null)
+      .execute()
+    for (const { id, email } of rows) names.set(`user:${id}`, email)
+  }
+  return names
 }
 
 /** What the license gives to every seat, in the form of grants that always hold. */
@@ -173,6 +201,7 @@ export async function listRolesOffered(
     .innerJoin('role_permissions as p', 'p.role_id', 'r.id')
     .select(['r.key', 'r.name', 'p.permission_id as permission'])
     .where('r.application_id', '=', applicationId)
+    .where('r.deleted_at', 'is', null)
     .where((e) => e.or([e('r.company_id', 'is', null), e('r.company_id', '=', companyId)]))
     .orderBy('r.name')
     .execute()

@@ -1,3 +1,4 @@
+import { sql } from 'kysely'
 import type { Db } from '../db/database.ts'
 import type { Interval } from '../domain/interval.ts'
 
@@ -71,4 +72,40 @@ export async function listSeats(db: Db, userId: string, companyId?: string): Pro
   let query = db.selectFrom('seats').select(['company_id', 'application_id', 'user_id']).where('user_id', '=', userId)
   if (companyId !== undefined) query = query.where('company_id', '=', companyId)
   return query.orderBy('company_id').orderBy('application_id').execute()
+}
+
+export type HeldSeat = Interval & {
+  userId: string
+  companyId: string
+  applicationId: string
+  givenAt: number
+}
+
+export type SeatPlace = { applicationId: string; userId: string }
+
+/** A company's, by application and user; of one application or of all. */
+export async function listHeldSeats(
+  db: Db,
+  of: { companyId: string; applicationId?: string | undefined; userId?: string | undefined },
+  { after, limit }: { after?: SeatPlace | undefined; limit: number },
+): Promise<HeldSeat[]> {
+  let query = db
+    .selectFrom('seats')
+    .select(['user_id', 'company_id', 'application_id', 'starts_at', 'ends_at', 'given_at'])
+    .where('company_id', '=', of.companyId)
+    .orderBy('application_id')
+    .orderBy('user_id')
+    .limit(limit)
+  if (of.applicationId !== undefined) query = query.where('application_id', '=', of.applicationId)
+  if (of.userId !== undefined) query = query.where('user_id', '=', of.userId)
+  if (after) query = query.where(sql<boolean>`(application_id, user_id) > (${after.applicationId}, ${after.userId})`)
+  const rows = await query.execute()
+  return rows.map((row) => ({
+    userId: row.user_id,
+    companyId: row.company_id,
+    applicationId: row.application_id,
+    startsAt: row.starts_at,
+    endsAt: row.ends_at,
+    givenAt: row.given_at,
+  }))
 }

@@ -1,4 +1,5 @@
 import type { Command } from 'commander'
+import { COMMAND_LINE } from '../audit/actor.ts'
 import type { Context } from '../context.ts'
 import { switchApplication } from '../credentials/accounts.ts'
 import { newSecret, secretHash } from '../credentials/secrets.ts'
@@ -118,7 +119,7 @@ async function setNetworks(ctx: Context, id: string, networks: string[], options
 
 async function setActive(ctx: Context, id: string, isActive: boolean, options: Options): Promise<void> {
   const application = await requireApplicationCalled(ctx, id)
-  await switchApplication(ctx, application.id, isActive)
+  await switchApplication(ctx, COMMAND_LINE, application.id, isActive)
   const changed = application.isActive !== isActive
   print(options.json, { application: application.id, isActive, changed }, () => {
     if (!changed) return [`${application.name} was switched ${isActive ? 'on' : 'off'} already.`]

@@ -1,4 +1,5 @@
 import type { Command } from 'commander'
+import { COMMAND_LINE } from '../audit/actor.ts'
 import type { Context } from '../context.ts'
 import { endSeat, removeMember } from '../credentials/accounts.ts'
 import { CommandError } from '../errors.ts'
@@ -36,7 +37,7 @@ export function memberCommand(program: Command): void {
 async function remove(ctx: Context, email: string, options: Options): Promise<void> {
   const user = await requireUser(ctx, email)
   const company = await requireCompany(ctx, options.company)
-  const removed = await removeMember(ctx, { userId: user.id, companyId: company.id })
+  const removed = await removeMember(ctx, COMMAND_LINE, { userId: user.id, companyId: company.id })
   if (!removed) throw new CommandError(`${user.email} does not work for ${company.name}. Nothing was changed.`)
   const seats = removed.seats === 1 ? '1 seat was' : `${removed.seats} seats were`
   print(options.json, { user: user.email, company: company.id, ...removed }, () => [
@@ -49,7 +50,7 @@ async function seat(ctx: Context, email: string, options: Options & { applicatio
   const company = await requireCompany(ctx, options.company)
   const application = await requireApplicationCalled(ctx, options.application)
   const key = { userId: user.id, companyId: company.id, applicationId: application.id }
-  if (!(await endSeat(ctx, key)))
+  if (!(await endSeat(ctx, COMMAND_LINE, key)))
     throw new CommandError(`${user.email} has no seat in ${application.name} for ${company.name}. Nothing was changed.`)
   print(options.json, { user: user.email, company: company.id, application: application.id }, () => [
     `${user.email} may no longer use ${application.name} for ${company.name}; the seat is free.`,

@@ -1,4 +1,5 @@
 import type { Command } from 'commander'
+import { COMMAND_LINE } from '../audit/actor.ts'
 import type { Context } from '../context.ts'
 import { changePassword, deleteUser, switchUser } from '../credentials/accounts.ts'
 import { commonPasswords } from '../credentials/common-passwords.ts'
@@ -86,7 +87,7 @@ function stateOf(user: ListedUser): string {
 
 async function setActive(ctx: Context, email: string, isActive: boolean, options: Options): Promise<void> {
   const user = await requireUser(ctx, email)
-  if (!(await switchUser(ctx, user.id, isActive))) throw deletedMeanwhile(user.email)
+  if (!(await switchUser(ctx, COMMAND_LINE, user.id, isActive))) throw deletedMeanwhile(user.email)
   const state = isActive ? 'switched on' : 'switched off'
   const changed = user.isActive !== isActive
   print(options.json, { user: user.email, isActive, changed }, () => {
@@ -102,7 +103,8 @@ async function setPassword(ctx: Context, email: string, options: Options & { pas
   const password = await askPassword(user.email, { fromStdin: options.passwordStdin ?? false, faultOf })
   const fault = faultOf(password)
   if (fault !== undefined) throw new CommandError(`The password ${fault}. Nothing was changed.`)
-  if (!(await changePassword(ctx, user.id, await ctx.hasher.hash(password)))) throw deletedMeanwhile(user.email)
+  if (!(await changePassword(ctx, COMMAND_LINE, user.id, await ctx.hasher.hash(password))))
+    throw deletedMeanwhile(user.email)
   print(options.json, { user: user.email, changed: true }, () => [
     `${user.email} has a new password, and every session has ended.`,
     ...(user.isActive ? [] : ['The account is switched off, though.']),
@@ -116,7 +118,7 @@ async function remove(ctx: Context, email: string, options: Options & { yes?: bo
       `This deletes ${user.email} for good: name, password, PIN, sign-ins, memberships and seats. It can not be taken back.`,
       'Nothing was changed. Say --yes to do it, or use `license-server user disable`, which can be taken back.',
     )
-  const deleted = await deleteUser(ctx, user)
+  const deleted = await deleteUser(ctx, COMMAND_LINE, user)
   print(options.json, { user: user.email, id: user.id, ...deleted }, () => [
     `${user.email} is deleted, with ${counted(deleted.memberships, 'membership')}, ${counted(deleted.seats, 'seat')} and ${counted(deleted.tokens, 'sign-in')}.`,
     `What stays is the id ${user.id}, which nobody gets again.`,

@@ -2,7 +2,7 @@ import { hash, randomBytes, timingSafeEqual } from 'node:crypto'
 import { crc32 } from 'node:zlib'
 
 /** Each kind of secret says by its prefix what it is, and works in no other's place (tests/credentials/purpose.test.ts). */
-export type SecretPrefix = 'clt_' | 'cls_'
+export type SecretPrefix = 'clt_' | 'cls_' | 'clk_'
 
 const DIGITS = '0123456789ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz'
 /** 62^43 is more than 2^256. */

@@ -1,4 +1,5 @@
 import type { Generated } from 'kysely'
+import type { PowerKind } from '../domain/power.ts'
 
 // One description for SQLite and PostgreSQL. Times are milliseconds UTC; an open start is START_OF_TIME and an open end is
 // END_OF_TIME (domain/interval.ts), so that bounds are never null and compare like any other. Switches are 0 or 1.
@@ -27,6 +28,10 @@ export type Tables = {
   throttles: ThrottlesTable
   known_addresses: KnownAddressesTable
   password_schemes: PasswordSchemesTable
+  api_keys: ApiKeysTable
+  audit_entries: AuditEntriesTable
+  audit_personal: AuditPersonalTable
+  user_terms: UserTermsTable
 }
 
 const ALL: Record<keyof Tables, true> = {
@@ -49,6 +54,10 @@ const ALL: Record<keyof Tables, true> = {
   throttles: true,
   known_addresses: true,
   password_schemes: true,
+  api_keys: true,
+  audit_entries: true,
+  audit_personal: true,
+  user_terms: true,
 }
 
 /** Each of them, so that none is forgotten. */
@@ -69,6 +78,7 @@ type UsersTable = {
   password_foreign: Switch
   active: Switch
   operator: Switch
+  support: Generated<Switch>
   managed_by: string | null
   /** Tokens issued at or before this moment are read as ended. */
   sessions_ended_at: number
@@ -80,7 +90,15 @@ type UsersTable = {
   deleted_email_hash: string | null
 }
 
-type CompaniesTable = { id: string; name: string; active: Switch; created_at: number; updated_at: number }
+type CompaniesTable = {
+  id: string
+  name: string
+  /** Of the name (domain/search-term.ts). */
+  term: string
+  active: Switch
+  created_at: number
+  updated_at: number
+}
 
 type MembershipsTable = {
   company_id: string
@@ -89,6 +107,8 @@ type MembershipsTable = {
   is_primary: Switch
   active: Switch
   joined_at: number
+  /** When the user was taken out of the company; null for a member, switched off or not. */
+  left_at: number | null
 }
 
 type ApplicationsTable = {
@@ -130,6 +150,8 @@ type RolesTable = {
   company_id: string | null
   key: string
   name: string
+  /** Set where grants of then still name it: nobody can be given it. */
+  deleted_at: number | null
 }
 
 type RolePermissionsTable = { role_id: number; permission_id: number }
@@ -183,6 +205,8 @@ type GrantsTable = {
   granted_by: string
   granted_at: number
   revoked_at: number
+  /** 1 where it ended with its seat: both can be given back together. */
+  ended_with_seat: Generated<Switch>
 }
 
 type TokensTable = {
@@ -245,3 +269,53 @@ type KnownAddressesTable = { user_id: string; address: string; last_at: number }
 
 /** Every scheme, with its parameters, that an imported password came in: the slowest says how long a refusal takes. */
 type PasswordSchemesTable = { scheme: string }
+
+/** What runs the house over the API. Ended by being read as ended: revoked, expired, or without the standing of who it is bound to. */
+type ApiKeysTable = {
+  id: string
+  /** SHA-256 of the key, base64url. */
+  hash: string
+  name: string
+  power: PowerKind
+  /** The person that it stands for; it can do no more than that person may at the moment. */
+  user_id: string | null
+  company_id: string | null
+  application_id: string | null
+  /** Divided by blanks. */
+  scopes: string
+  /** As in a grant's `granted_by`. */
+  created_by: string
+  created_at: number
+  expires_at: number
+  last_used_at: number
+  revoked_at: number | null
+}
+
+/** One act. Nothing of a person is in it: that is in audit_personal. */
+type AuditEntriesTable = {
+  id: string
+  at: number
+  act: string
+  actor_kind: string
+  actor_id: string
+  /** The supporter behind an impersonated user. */
+  behind_id: string | null
+  target_kind: string
+  target_id: string
+  company_id: string | null
+  application_id: string | null
+  request_id: string | null
+  /** JSON. */
+  data: string
+  /** Of the salt and the data in audit_personal. */
+  personal_hash: string | null
+  /** The place in the chain; null until it is sealed. */
+  seq: number | null
+  mac: string | null
+  key_id: string | null
+}
+
+type AuditPersonalTable = { entry_id: string; subject_id: string; salt: string; data: string }
+
+/** What users are found by (domain/search-term.ts). */
+type UserTermsTable = { term: string; user_id: string }

@@ -1,4 +1,6 @@
-import type { Db } from '../db/database.ts'
+import type { Insertable, Updateable } from 'kysely'
+import type { Database, Db, Tx } from '../db/database.ts'
+import type { Tables } from '../db/tables.ts'
 
 export type StoredApplication = {
   id: string
@@ -117,4 +119,132 @@ export async function listPermissions(db: Db, applicationId?: string): Promise<S
     needs: row.needs,
     isOperatorOnly: row.operator_only === 1,
   }))
+}
+
+/** An application as the house manages one. */
+export type ManagedApplication = {
+  id: string
+  name: string
+  isActive: boolean
+  dialect: string
+  exposesPin: boolean
+  hasSecret: boolean
+  tokenDays: number | null
+  tokenIdleDays: number | null
+  sourceNetworks: readonly string[] | null
+  createdAt: number
+  updatedAt: number
+}
+
+function selectManaged(db: Db) {
+  return db
+    .selectFrom('applications')
+    .select([
+      'id',
+      'name',
+      'active',
+      'dialect',
+      'exposes_pin',
+      'secret_hash',
+      'token_days',
+      'token_idle_days',
+      'source_networks',
+      'created_at',
+      'updated_at',
+    ])
+}
+
+function asManaged(row: Awaited<ReturnType<ReturnType<typeof selectManaged>['execute']>>[number]): ManagedApplication {
+  return {
+    id: row.id,
+    name: row.name,
+    isActive: row.active === 1,
+    dialect: row.dialect,
+    exposesPin: row.exposes_pin === 1,
+    hasSecret: row.secret_hash !== null,
+    tokenDays: row.token_days,
+    tokenIdleDays: row.token_idle_days,
+    sourceNetworks: row.source_networks?.split(' ') ?? null,
+    createdAt: row.created_at,
+    updatedAt: row.updated_at,
+  }
+}
+
+export async function findManagedApplication(db: Db, id: string): Promise<ManagedApplication | undefined> {
+  const row = await selectManaged(db).where('id', '=', id).executeTakeFirst()
+  return row && asManaged(row)
+}
+
+/** Nobody else changes it until the transaction ends. */
+export async function lockApplication(
+  tx: Tx,
+  kind: Database['kind'],
+  id: string,
+): Promise<ManagedApplication | undefined> {
+  const query = selectManaged(tx).where('id', '=', id)
+  const row = await (kind === 'postgres' ? query.forUpdate() : query).executeTakeFirst()
+  return row && asManaged(row)
+}
+
+/** By id, those after `after`. */
+export async function listManagedApplications(
+  db: Db,
+  { after, limit }: { after?: string | undefined; limit: number },
+): Promise<ManagedApplication[]> {
+  let query = selectManaged(db).orderBy('id').limit(limit)
+  if (after !== undefined) query = query.where('id', '>', after)
+  return (await query.execute()).map(asManaged)
+}
+
+/** False when the id is taken. */
+export async function insertApplication(db: Db, row: Insertable<Tables['applications']>): Promise<boolean> {
+  const inserted = await db
+    .insertInto('applications')
+    .values(row)
+    .onConflict((c) => c.column('id').doNothing())
+    .executeTakeFirst()
+  return inserted.numInsertedOrUpdatedRows === 1n
+}
+
+export async function updateApplication(
+  db: Db,
+  id: string,
+  changes: Updateable<Tables['applications']>,
+): Promise<void> {
+  await db.updateTable('applications').set(changes).where('id', '=', id).execute()
+}
+
+export async function insertPermission(
+  db: Db,
+  permission: { applicationId: string; slug: string; name: string },
+): Promise<void> {
+  await db
+    .insertInto('permissions')
+    .values({
+      application_id: permission.applicationId,
+      slug: permission.slug,
+      name: permission.name,
+      description: '',
+      needs: null,
+      operator_only: 0,
+    })
+    .execute()
+}
+
+export type ManifestPermission = {
+  slug: string
+  name: string
+  description: string
+  needs: string | null
+  operator_only: boolean
+}
+
+export async function listManifestPermissions(db: Db, applicationId: string): Promise<ManifestPermission[]> {
+  const rows = await db
+    .selectFrom('permissions as p')
+    .leftJoin('permissions as n', 'n.id', 'p.needs')
+    .select(['p.slug', 'p.name', 'p.description', 'n.slug as needs', 'p.operator_only'])
+    .where('p.application_id', '=', applicationId)
+    .execute()
+  return rows.map((row) => ({ ...row, operator_only: row.operator_only === 1 }))
 }

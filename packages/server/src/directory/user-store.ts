@@ -1,4 +1,6 @@
+import type { Insertable, Updateable } from 'kysely'
 import type { Database, Db, Tx } from '../db/database.ts'
+import type { Tables } from '../db/tables.ts'
 
 export type Account = {
   id: string
@@ -62,6 +64,7 @@ export async function eraseUser(db: Db, id: string, emailHash: string, now: numb
       password_foreign: 0,
       active: 0,
       operator: 0,
+      support: 0,
       managed_by: null,
       updated_at: now,
       deleted_at: now,
@@ -160,4 +163,97 @@ export async function countForeignPasswords(db: Db): Promise<number> {
     .where('password_hash', 'is not', null)
     .executeTakeFirstOrThrow()
   return row.count
+}
+
+/** A user as the house manages one. */
+export type StoredUser = {
+  id: string
+  email: string
+  firstName: string
+  lastName: string
+  pin: string | null
+  isActive: boolean
+  isOperator: boolean
+  isSupport: boolean
+  /** The company that may change the user's own data. */
+  managedBy: string | null
+  hasPassword: boolean
+  createdAt: number
+  updatedAt: number
+}
+
+function selectStored(db: Db) {
+  return db
+    .selectFrom('users')
+    .select([
+      'id',
+      'email',
+      'first_name',
+      'last_name',
+      'pin',
+      'active',
+      'operator',
+      'support',
+      'managed_by',
+      'created_at',
+      'updated_at',
+    ])
+    .select((e) => e('password_hash', 'is not', null).as('has_password'))
+    .where('deleted_at', 'is', null)
+}
+
+function asStored(row: Awaited<ReturnType<ReturnType<typeof selectStored>['execute']>>[number]): StoredUser {
+  return {
+    id: row.id,
+    email: row.email,
+    firstName: row.first_name,
+    lastName: row.last_name,
+    pin: row.pin,
+    isActive: row.active === 1,
+    isOperator: row.operator === 1,
+    isSupport: row.support === 1,
+    managedBy: row.managed_by,
+    hasPassword: Boolean(row.has_password), // SQLite says 1 where PostgreSQL says true.
+    createdAt: row.created_at,
+    updatedAt: row.updated_at,
+  }
+}
+
+export async function findUser(db: Db, id: string): Promise<StoredUser | undefined> {
+  const row = await selectStored(db).where('id', '=', id).executeTakeFirst()
+  return row && asStored(row)
+}
+
+/** By canonical address. */
+export async function findUserByEmail(db: Db, email: string): Promise<StoredUser | undefined> {
+  const row = await selectStored(db).where('email', '=', email).executeTakeFirst()
+  return row && asStored(row)
+}
+
+/** As `findUser`; nobody else changes the user until the transaction ends. */
+export async function lockUser(tx: Tx, kind: Database['kind'], id: string): Promise<StoredUser | undefined> {
+  const query = selectStored(tx).where('id', '=', id)
+  const row = await (kind === 'postgres' ? query.forUpdate() : query).executeTakeFirst()
+  return row && asStored(row)
+}
+
+/** Those of the ids that are there, in the order of the ids. */
+export async function listUsersById(db: Db, ids: readonly string[]): Promise<StoredUser[]> {
+  if (ids.length === 0) return []
+  const rows = await selectStored(db).where('id', 'in', ids).execute()
+  const byId = new Map(rows.map((row) => [row.id, asStored(row)]))
+  return ids.flatMap((id) => byId.get(id) ?? [])
+}
+
+/** What was the id of a user, deleted or not. */
+export async function isUserId(db: Db, id: string): Promise<boolean> {
+  return (await db.selectFrom('users').select('id').where('id', '=', id).executeTakeFirst()) !== undefined
+}
+
+export async function insertUser(db: Db, row: Insertable<Tables['users']>): Promise<void> {
+  await db.insertInto('users').values(row).execute()
+}
+
+export async function updateUser(db: Db, id: string, changes: Updateable<Tables['users']>): Promise<void> {
+  await db.updateTable('users').set(changes).where('id', '=', id).execute()
 }

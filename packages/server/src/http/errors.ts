@@ -15,7 +15,6 @@ const FRAMEWORK: Record<string, ErrorCode> = {
   FST_ERR_CTP_INVALID_JSON_BODY: 'malformed_request',
   FST_ERR_CTP_EMPTY_JSON_BODY: 'malformed_request',
   FST_ERR_BAD_URL: 'malformed_request',
-  FST_ERR_VALIDATION: 'invalid_input',
 }
 
 /** Whatever was thrown as what a caller may read of it; the rest goes to the log. */
@@ -24,11 +23,34 @@ export function asAppError(error: unknown): AppError {
   if (isUnreachable(error) || isBusy(error) || isFull(error)) return outOfReach(error)
   const { code, statusCode } = error as Partial<FastifyError> // Anything may be thrown; both may be missing.
   if (code === 'FST_ERR_HANDLER_TIMEOUT') return outOfReach(error)
+  if (code === 'FST_ERR_VALIDATION') return invalidInput(error as FastifyError) // By its code.
   const known = FRAMEWORK[code ?? '']
   if (known)
     return new AppError(known, { cause: error, ...(known === 'malformed_request' ? { detail: MALFORMED } : {}) })
   if (statusCode === 400) return new AppError('malformed_request', { cause: error, detail: MALFORMED })
   return new AppError('internal_error', { cause: error })
+}
+
+/** What the schema of a route refuses, by where it stands: `/body/email`, `/query/limit`. */
+function invalidInput(error: FastifyError): AppError {
+  const place = { querystring: 'query', params: 'path', headers: 'headers', body: 'body' }[
+    error.validationContext ?? 'body'
+  ]
+  const faults = (error.validation ?? []).map(({ instancePath, message, params }) => {
+    const { additionalProperty: extra, missingProperty: missing } = params as Record<string, unknown> // Ajv's, by keyword.
+    const name = extra ?? missing
+    return {
+      path: `/${place}${instancePath}${name === undefined ? '' : `/${String(name)}`}`,
+      message:
+        extra === undefined ? (missing === undefined ? (message ?? 'is wrong') : 'is missing') : 'is not known here',
+    }
+  })
+  const told = faults.slice(0, 3).map(({ path, message }) => `${path} ${message}`)
+  return new AppError('invalid_input', {
+    cause: error,
+    faults,
+    ...(told.length > 0 ? { detail: `${told.join('; ')}.` } : {}),
+  })
 }
 
 function outOfReach(cause: unknown): AppError {

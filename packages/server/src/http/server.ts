@@ -2,6 +2,7 @@ import { randomBytes } from 'node:crypto'
 import { type FastifyInstance, fastify, LogController } from 'fastify'
 import type { Context } from '../context.ts'
 import { AppError } from '../errors.ts'
+import { ADMIN, adminRoutes } from './admin/index.ts'
 import { isRichClient } from './callers.ts'
 import { hasChunksLeft, refuseCrumbs } from './crumbs.ts'
 import type { Door } from './door.ts'
@@ -98,7 +99,9 @@ export async function createServer(ctx: Context, door: Door, metrics: Metrics): 
         ctx,
         request,
         reply,
-        new AppError('not_found', { detail: 'There is nothing at this address. The calls are under /api/v1/auth/.' }),
+        new AppError('not_found', {
+          detail: 'There is nothing at this address. The calls are under /api/v1/auth/ and /api/v1/admin/.',
+        }),
       )
     }
     reply.header('allow', allowed.join(', '))
@@ -107,6 +110,7 @@ export async function createServer(ctx: Context, door: Door, metrics: Metrics): 
   })
   await app.register(healthRoutes(ctx, door))
   await app.register(protocolRoutes(ctx), { prefix: '/api/v1/auth' })
+  await app.register(adminRoutes(ctx), { prefix: ADMIN })
   app.server.on('checkExpectation', (request, response) => {
     const requestId = requestIds(request)
     const body = errorBody(new AppError('expectation_failed'), { isRich: isRichClient(request), requestId })

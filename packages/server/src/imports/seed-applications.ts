@@ -199,6 +199,7 @@ async function seedRole(
     .selectAll()
     .where('application_id', '=', applicationId)
     .where('key', '=', entry.key)
+    .where('deleted_at', 'is', null)
     .where('company_id', company ? '=' : 'is', company?.id ?? null)
     .executeTakeFirst()
   if (!stored) {
@@ -207,6 +208,7 @@ async function seedRole(
       company_id: company?.id ?? null,
       key: entry.key,
       name: entry.name ?? entry.key,
+      deleted_at: null,
     }
     const { id } = await tx.insertInto('roles').values(row).returning('id').executeTakeFirstOrThrow()
     await setRolePermissions(seeding, id, wanted ?? [])

@@ -1,4 +1,5 @@
 import { v7 as uuid } from 'uuid'
+import { searchTerm } from '../domain/search-term.ts'
 import type { CompanyEntry } from './house-schema.ts'
 import { differences, type Seeding, toSwitch } from './seeding.ts'
 
@@ -29,6 +30,7 @@ async function seedCompany(seeding: Seeding, path: string, entry: CompanyEntry):
     const row = {
       id: ownId,
       name: entry.name,
+      term: searchTerm(entry.name),
       active: toSwitch(entry.active) ?? 1,
       created_at: now,
       updated_at: now,
@@ -37,7 +39,12 @@ async function seedCompany(seeding: Seeding, path: string, entry: CompanyEntry):
     seeding.counts.companies.added++
     return
   }
-  const changed = differences(stored, { name: entry.name, active: toSwitch(entry.active) })
+  const given = {
+    name: entry.name,
+    term: entry.name === undefined ? undefined : searchTerm(entry.name),
+    active: toSwitch(entry.active),
+  }
+  const changed = differences(stored, given)
   if (!changed) return
   await tx
     .updateTable('companies')

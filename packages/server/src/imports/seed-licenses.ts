@@ -153,6 +153,7 @@ async function findApplicationRole({ tx }: Seeding, pair: Pair, key: string): Pr
     .select('id')
     .where('application_id', '=', pair.application_id)
     .where('key', '=', key)
+    .where('deleted_at', 'is', null)
     .where('company_id', 'is', null)
     .executeTakeFirst()
   return row?.id
@@ -165,6 +166,7 @@ export async function findRole({ tx }: Seeding, pair: Pair, key: string): Promis
     .select(['id', 'company_id'])
     .where('application_id', '=', pair.application_id)
     .where('key', '=', key)
+    .where('deleted_at', 'is', null)
     .where((e) => e.or([e('company_id', 'is', null), e('company_id', '=', pair.company_id)]))
     .execute()
   return (rows.find((row) => row.company_id !== null) ?? rows[0])?.id

@@ -2,6 +2,7 @@ import { v7 as uuid } from 'uuid'
 import { emailHash } from '../credentials/email-hash.ts'
 import { endCredentials } from '../credentials/ending.ts'
 import { noteScheme } from '../credentials/password-scheme-store.ts'
+import { writeUserTerms } from '../directory/user-search.ts'
 import { findDeletedEmail } from '../directory/user-store.ts'
 import { writeMoment } from '../domain/day.ts'
 import { canonicalEmail } from '../domain/email.ts'
@@ -67,6 +68,13 @@ async function seedUser(
       .set({ ...changed, updated_at: now })
       .where('id', '=', stored.id)
       .execute()
+    if (changed.first_name !== undefined || changed.last_name !== undefined)
+      await writeUserTerms(tx, {
+        id: stored.id,
+        email,
+        firstName: changed.first_name ?? stored.first_name,
+        lastName: changed.last_name ?? stored.last_name,
+      })
     // Or switching the user on again would bring the old sign-ins back to life.
     if (changed.active === 0) await endCredentials(tx, { userId: stored.id }, now)
     seeding.counts.users.changed++
@@ -101,6 +109,7 @@ async function seedUser(
     updated_at: now,
   } as const
   await tx.insertInto('users').values(row).execute()
+  await writeUserTerms(tx, { id: row.id, email, firstName: row.first_name, lastName: row.last_name })
   if (password?.isForeign) await noteScheme(tx, password.hash)
   seeding.counts.users.added++
   return row.id
@@ -121,7 +130,13 @@ async function seedMembership(
     .where('user_id', '=', userId)
     .where('company_id', '=', company.id)
     .executeTakeFirst()
-  const given = { role: entry.role, is_primary: toSwitch(entry.primary), active: toSwitch(entry.active) }
+  const given = {
+    role: entry.role,
+    is_primary: toSwitch(entry.primary),
+    active: toSwitch(entry.active),
+    // Who was taken out is a member again when switched on.
+    left_at: entry.active === true ? null : undefined,
+  }
   if (entry.primary === true && stored?.is_primary !== 1) {
     await tx
       .updateTable('memberships')
@@ -138,6 +153,7 @@ async function seedMembership(
       is_primary: given.is_primary ?? 0,
       active: given.active ?? 1,
       joined_at: now,
+      left_at: null,
     } as const
     await tx.insertInto('memberships').values(row).execute()
     seeding.counts.memberships.added++

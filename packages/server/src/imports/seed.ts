@@ -1,4 +1,6 @@
 import { sql } from 'kysely'
+import { type By, COMMAND_LINE } from '../audit/actor.ts'
+import { audit } from '../audit/write.ts'
 import type { Context } from '../context.ts'
 import { commonPasswords } from '../credentials/common-passwords.ts'
 import { readForeignHash } from '../credentials/password-hash.ts'
@@ -24,7 +26,7 @@ const SEED_LOCK = 7_313_002
 export async function seedHouse(
   ctx: Context,
   house: HouseFile,
-  options: { takesUpDeleted?: boolean } = {},
+  options: { takesUpDeleted?: boolean; by?: By } = {},
 ): Promise<Counts> {
   const { passwords, faults } = await hashPasswords(ctx, house.users ?? [])
   return ctx.db.transaction(async (tx) => {
@@ -43,6 +45,12 @@ export async function seedHouse(
     await seedUsers(seeding, house.users ?? [], passwords)
     await raiseTreeVersions(seeding)
     if (seeding.faults.length > 0) throw houseFaults(seeding.faults)
+    if (Object.values(seeding.counts).some(({ added, changed }) => added + changed > 0))
+      await audit(ctx, tx, options.by ?? COMMAND_LINE, {
+        act: 'house.seeded',
+        target: { kind: 'house', id: 'house' },
+        data: seeding.counts,
+      })
     return seeding.counts
   })
 }

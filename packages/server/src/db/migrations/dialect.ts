@@ -3,6 +3,8 @@ import { type ColumnDefinitionBuilder, type RawBuilder, sql } from 'kysely'
 /** Where the two databases name the same thing differently. One set of migrations is written in these words. */
 export type SchemaDialect = {
   text: 'text'
+  /** Text that is sorted by code point and found by its beginning. */
+  sorted: 'text' | RawBuilder<unknown>
   time: 'bigint' | 'integer'
   count: 'integer'
   flag: 'smallint' | 'integer'
@@ -21,6 +23,7 @@ const nothing = sql``
 export const schemaDialects: Record<'sqlite' | 'postgres', SchemaDialect> = {
   sqlite: {
     text: 'text',
+    sorted: 'text',
     time: 'integer',
     count: 'integer',
     flag: 'integer',
@@ -31,6 +34,7 @@ export const schemaDialects: Record<'sqlite' | 'postgres', SchemaDialect> = {
   },
   postgres: {
     text: 'text',
+    sorted: sql`text collate "C"`,
     time: 'bigint',
     count: 'integer',
     flag: 'smallint',

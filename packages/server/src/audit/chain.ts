@@ -1,0 +1,108 @@
+import { createHmac, hkdfSync } from 'node:crypto'
+import { sql } from 'kysely'
+import type { Database, Db, Tx } from '../db/database.ts'
+import type { KeyRing } from '../keys/ring.ts'
+import { type EntryRow, sealedText } from './entry.ts'
+
+/** Any number of ours: one process seals at a time, whichever. */
+const SEAL_LOCK = 7_313_003
+const BATCH = 500
+/** Where the chain begins when its beginning was cleared away: `<seq> <mac>` of the last one that went. */
+const START = 'audit_start'
+const PURPOSE = 'audit chain'
+
+/** A place in the chain, and what is proved by it. */
+export type Anchor = { seq: number; mac: string }
+
+export const NOTHING_SEALED: Anchor = { seq: 0, mac: '' }
+
+/**
+ * The MAC of an entry in its place: HMAC-SHA-256, keyed by the house, over the one before and the entry. Whoever edits the database
+ * without the key ring can't make it again, and no entry can go without the next one showing it.
+ */
+export function chainMac(key: Buffer, before: string, row: EntryRow): string {
+  return createHmac('sha256', key).update(before).update('\n').update(sealedText(row)).digest('base64url')
+}
+
+export function chainKey(ring: KeyRing, keyId: string): Buffer | undefined {
+  const key = ring.keys.get(keyId)
+  return key && Buffer.from(hkdfSync('sha256', key, Buffer.alloc(0), PURPOSE, 32))
+}
+
+/** Seals some of what was written since, in the order in which it is found. Tells how many; 0 also when another process is at it. */
+export async function sealSome(database: Database, ring: KeyRing): Promise<number> {
+  return database.transaction(async (tx) => {
+    if (database.kind === 'postgres' && !(await takeLock(tx))) return 0
+    const rows = await tx
+      .selectFrom('audit_entries')
+      .selectAll()
+      .where('seq', 'is', null)
+      .orderBy('id')
+      .limit(BATCH)
+      .execute()
+    if (rows.length === 0) return 0
+    const keyId = ring.current
+    const key = chainKey(ring, keyId)
+    if (!key) throw new Error('the current key is not in the ring')
+    let last = await lastSealed(tx)
+    for (const row of rows) {
+      const seq = last.seq + 1
+      const mac = chainMac(key, last.mac, { ...row, seq })
+      await tx.updateTable('audit_entries').set({ seq, mac, key_id: keyId }).where('id', '=', row.id).execute()
+      last = { seq, mac }
+    }
+    return rows.length
+  })
+}
+
+async function takeLock(tx: Tx): Promise<boolean> {
+  const { rows } = await sql<{
+    taken: boolean
+  }>`select pg_try_advisory_xact_lock(${sql.lit(SEAL_LOCK)}) as taken`.execute(tx)
+  return rows[0]?.taken === true
+}
+
+/** The end of the chain. */
+export async function lastSealed(db: Db): Promise<Anchor> {
+  const row = await db
+    .selectFrom('audit_entries')
+    .select(['seq', 'mac'])
+    .where('seq', 'is not', null)
+    .orderBy('seq', 'desc')
+    .limit(1)
+    .executeTakeFirst()
+  return row?.seq && row.mac !== null ? { seq: row.seq, mac: row.mac } : chainStart(db)
+}
+
+/** What the first entry that is there follows on. */
+export async function chainStart(db: Db): Promise<Anchor> {
+  const row = await db.selectFrom('house').select('value').where('name', '=', START).executeTakeFirst()
+  const [, seq = '', mac = ''] = /^(\d+) (\S+)$/.exec(row?.value ?? '') ?? []
+  return seq === '' ? NOTHING_SEALED : { seq: Number(seq), mac }
+}
+
+/** Clears away sealed entries of before a moment, some at a time; the chain begins after them. Tells how many. */
+export async function purgeSealed(tx: Tx, before: number, limit: number): Promise<number> {
+  const rows = await tx
+    .selectFrom('audit_entries')
+    .select(['id', 'at', 'seq', 'mac'])
+    .where('seq', 'is not', null)
+    .orderBy('seq')
+    .limit(limit)
+    .execute()
+  // The chain has no holes: what follows one that stays, stays.
+  const end = rows.findIndex((row) => row.at >= before)
+  const old = end < 0 ? rows : rows.slice(0, end)
+  const last = old.at(-1)
+  if (!last) return 0
+  const ids = old.map((row) => row.id)
+  await tx.deleteFrom('audit_personal').where('entry_id', 'in', ids).execute()
+  await tx.deleteFrom('audit_entries').where('id', 'in', ids).execute()
+  const value = `${last.seq} ${last.mac}`
+  await tx
+    .insertInto('house')
+    .values({ name: START, value })
+    .onConflict((c) => c.column('name').doUpdateSet({ value }))
+    .execute()
+  return old.length
+}

@@ -1,0 +1,17 @@
+import type { GiftRefusal } from '../domain/power.ts'
+import { AppError } from '../errors.ts'
+
+/** A refusal to give, in words. */
+export function giftRefused({ because, slugs }: GiftRefusal): AppError {
+  const list = slugs.map((slug) => `"${slug}"`).join(', ')
+  switch (because) {
+    case 'operator_only':
+      return new AppError('operator_only', { detail: `Only operators may give ${list}, or what needs it.` })
+    case 'not_included':
+      return new AppError('not_included', { detail: `The company's license does not include ${list}.` })
+    case 'more_than_own':
+      return new AppError('not_allowed', { detail: 'A key can not be given more than the one that makes it has.' })
+    case 'not_yours':
+      return new AppError('not_allowed', { detail: 'This is not yours to give. Ask an operator of the house.' })
+  }
+}

@@ -1,0 +1,137 @@
+/** What somebody may run: the whole house, looking at it, one company, or one application's permissions. */
+export type Power =
+  | { kind: 'operator' }
+  | { kind: 'support' }
+  | { kind: 'company'; companyId: string }
+  | { kind: 'application'; applicationId: string }
+
+export type PowerKind = Power['kind']
+
+export const NOUNS = [
+  'users',
+  'companies',
+  'members',
+  'applications',
+  'permissions',
+  'roles',
+  'licenses',
+  'seats',
+  'grants',
+  'tokens',
+  'api-keys',
+  'audit',
+  'explain',
+  'statistics',
+] as const
+export type Noun = (typeof NOUNS)[number]
+export type Access = 'read' | 'write'
+
+/** What an API key is limited to: `*` all, `*:read` looking, `users:write` one noun. Writing includes reading. */
+export type Scope = '*' | `*:${Access}` | `${Noun}:${Access}`
+
+export const SCOPES: readonly Scope[] = [
+  '*',
+  '*:read',
+  '*:write',
+  ...NOUNS.flatMap((noun): Scope[] => [`${noun}:read`, `${noun}:write`]),
+]
+
+export function isScope(text: string): text is Scope {
+  return (SCOPES as readonly string[]).includes(text)
+}
+
+/** What each route states: who may call it, and as what it counts for a key's scopes. */
+/** `whoami` is open to every key. */
+export type Rule = { noun: Noun | 'whoami'; access: Access; powers: readonly PowerKind[] }
+
+export type Standing = { power: Power; scopes: readonly Scope[] }
+
+/** Why a route is closed to somebody; null when it is open. */
+export function ruleRefusal(rule: Rule, { power, scopes }: Standing): 'power' | 'scope' | null {
+  if (!rule.powers.includes(power.kind)) return 'power'
+  return rule.noun === 'whoami' || hasScope(scopes, rule.noun, rule.access) ? null : 'scope'
+}
+
+export function hasScope(scopes: readonly Scope[], noun: Noun, access: Access): boolean {
+  const wanted: Scope[] = ['*', `*:write`, `${noun}:write`]
+  if (access === 'read') wanted.push('*:read', `${noun}:read`)
+  return wanted.some((scope) => scopes.includes(scope))
+}
+
+/** Whether what the scope opens is open to these too. */
+export function coversScope(scopes: readonly Scope[], wanted: Scope): boolean {
+  if (wanted === '*') wanted = '*:write'
+  const [noun, access] = wanted.split(':') as [Noun | '*', Access] // As SCOPES has them.
+  const nouns = noun === '*' ? NOUNS : [noun]
+  return nouns.every((each) => hasScope(scopes, each, access))
+}
+
+/** Something that gives power, in the terms by which it is judged. */
+export type Gift =
+  | { kind: 'operator' }
+  | { kind: 'support' }
+  | { kind: 'application' }
+  | { kind: 'license' }
+  | { kind: 'membership'; companyId: string }
+  | { kind: 'seat'; companyId: string }
+  | { kind: 'permissions'; companyId: string; permissions: readonly GivenPermission[] }
+  | { kind: 'api_key'; power: Power; scopes: readonly Scope[] }
+
+/** As the tree and the company's license have it. */
+export type GivenPermission = { slug: string; isOperatorOnly: boolean; isIncluded: boolean }
+
+export type GiftRefusal = { because: 'not_yours' | 'operator_only' | 'not_included' | 'more_than_own'; slugs: string[] }
+
+/** The one place that says who may give what. Null when it may be given. */
+export function giftRefusal(giver: Standing, gift: Gift): GiftRefusal | null {
+  if (giver.power.kind === 'operator') return gift.kind === 'api_key' ? keyRefusal(giver, gift) : null
+  if (gift.kind === 'api_key') return keyRefusal(giver, gift)
+  const isOwn = 'companyId' in gift && giver.power.kind === 'company' && giver.power.companyId === gift.companyId
+  if (!isOwn) return refused('not_yours')
+  return gift.kind === 'permissions' ? permissionsRefusal(gift.permissions) : null
+}
+
+function permissionsRefusal(permissions: readonly GivenPermission[]): GiftRefusal | null {
+  const operatorOnly = permissions.filter((each) => each.isOperatorOnly)
+  if (operatorOnly.length > 0)
+    return refused(
+      'operator_only',
+      operatorOnly.map((each) => each.slug),
+    )
+  const left = permissions.filter((each) => !each.isIncluded)
+  if (left.length === 0) return null
+  return refused(
+    'not_included',
+    left.map((each) => each.slug),
+  )
+}
+
+/** No key can do what its maker can't. */
+function keyRefusal(giver: Standing, gift: { power: Power; scopes: readonly Scope[] }): GiftRefusal | null {
+  const own = giver.power
+  const isWithin =
+    own.kind === 'operator' ||
+    (own.kind === 'company' && gift.power.kind === 'company' && gift.power.companyId === own.companyId)
+  if (!isWithin) return refused('not_yours')
+  return gift.scopes.every((scope) => coversScope(giver.scopes, scope)) ? null : refused('more_than_own')
+}
+
+function refused(because: GiftRefusal['because'], slugs: string[] = []): GiftRefusal {
+  return { because, slugs }
+}
+
+/** What says who else has to do with a user. */
+export type UserTies = {
+  isOperator: boolean
+  isSupport: boolean
+  managedBy: string | null
+  /** Companies with a membership of this user, switched off or not. */
+  companies: readonly string[]
+}
+
+/** Whether somebody may change a user's own data: the house's, and of a company that manages the user and is the only one. */
+export function mayManageUser({ power }: Pick<Standing, 'power'>, user: UserTies): boolean {
+  if (power.kind === 'operator') return true
+  if (power.kind !== 'company' || user.isOperator || user.isSupport) return false
+  return user.managedBy === power.companyId && user.companies.every((company) => company === power.companyId)
+}

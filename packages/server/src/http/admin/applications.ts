@@ -1,0 +1,207 @@
+import type { FastifyInstance } from 'fastify'
+import { type Static, Type } from 'typebox'
+import type { Context } from '../../context.ts'
+import { changeApplication, createApplication, replaceSecret } from '../../credentials/application-acts.ts'
+import {
+  findManagedApplication,
+  listManagedApplications,
+  listManifestPermissions,
+  type ManagedApplication,
+} from '../../directory/application-store.ts'
+import { isNetwork } from '../../domain/address.ts'
+import { byCodePoint } from '../../domain/tree.ts'
+import { AppError } from '../../errors.ts'
+import { APPLICATION, MOMENT, maybe, moment, strict, text, wrong } from './forms.ts'
+import { asPage, PAGE, pageOf, readPaging } from './paging.ts'
+import { ANYBODY, adminRoute } from './route.ts'
+
+const optional = Type.Optional
+
+const APPLICATION_SHAPE = Type.Object({
+  id: Type.String(),
+  name: Type.String(),
+  active: Type.Boolean(),
+  dialect: Type.String(),
+  exposes_pin: Type.Boolean(),
+  has_secret: Type.Boolean(),
+  token_days: maybe(Type.Integer({ description: "Null: the house's default" })),
+  token_idle_days: maybe(Type.Integer({ description: "Null: the house's default; 0: no idle limit" })),
+  source_networks: maybe(Type.Array(Type.String(), { description: 'Null: from anywhere' })),
+  created_at: MOMENT,
+  updated_at: MOMENT,
+})
+
+const PERMISSION = Type.Object({
+  slug: Type.String(),
+  name: Type.String(),
+  description: Type.String(),
+  needs: maybe(Type.String({ description: 'Null: the root' })),
+  operator_only: Type.Boolean(),
+})
+
+const DAYS = Type.Integer({ minimum: 0, maximum: 3650 })
+const FIELDS = {
+  active: optional(Type.Boolean({ description: 'Switched off, every session in it ends' })),
+  exposes_pin: optional(Type.Boolean()),
+  token_days: optional(maybe(Type.Integer({ minimum: 1, maximum: 3650 }))),
+  token_idle_days: optional(maybe(DAYS)),
+  source_networks: optional(maybe(Type.Array(Type.String({ maxLength: 60 }), { maxItems: 200 }))),
+}
+const NAME = text('For people', 200)
+
+const OF_APPLICATION = { application: APPLICATION }
+
+export function applicationsRoutes(app: FastifyInstance, ctx: Context): void {
+  const { read } = ctx.db
+
+  async function requireManaged(id: string): Promise<ManagedApplication> {
+    const application = await findManagedApplication(read, id)
+    if (application) return application
+    throw new AppError('not_found', { detail: 'There is no such application.' })
+  }
+
+  adminRoute(
+    app,
+    {
+      method: 'GET',
+      url: '/applications',
+      rule: { noun: 'applications', access: 'read', powers: ANYBODY },
+      summary: 'Lists the applications, by id',
+      query: PAGE,
+      answers: { 200: pageOf(APPLICATION_SHAPE) },
+    },
+    async ({ query }) => {
+      const paging = readPaging<[string]>(query, 1)
+      const found = await listManagedApplications(read, { after: paging.after?.[0], limit: paging.limit + 1 })
+      return asPage(found, paging.limit, (application) => [application.id], showApplication)
+    },
+  )
+
+  adminRoute(
+    app,
+    {
+      method: 'POST',
+      url: '/applications',
+      rule: { noun: 'applications', access: 'write', powers: ['operator'] },
+      summary: 'Makes an application, with nothing in its tree but `use_app`',
+      body: Type.Object({ id: APPLICATION, name: NAME, ...FIELDS }, strict),
+      answers: { 201: APPLICATION_SHAPE },
+      errors: ['id_taken'],
+    },
+    async ({ by, body, reply }) => {
+      const application = await createApplication(ctx, by, { id: body.id, name: body.name, ...asChanges(body) })
+      reply.header('location', `/api/v1/admin/applications/${application.id}`)
+      return showApplication(application)
+    },
+  )
+
+  adminRoute(
+    app,
+    {
+      method: 'GET',
+      url: '/applications/:application',
+      rule: { noun: 'applications', access: 'read', powers: ANYBODY },
+      summary: 'Tells of an application',
+      params: OF_APPLICATION,
+      answers: { 200: APPLICATION_SHAPE },
+      errors: ['not_found'],
+    },
+    async ({ params }) => showApplication(await requireManaged(params.application)),
+  )
+
+  adminRoute(
+    app,
+    {
+      method: 'PATCH',
+      url: '/applications/:application',
+      rule: { noun: 'applications', access: 'write', powers: ['operator'] },
+      summary: 'Changes the fields that are given',
+      params: OF_APPLICATION,
+      body: Type.Object({ name: optional(NAME), ...FIELDS }, { ...strict, minProperties: 1 }),
+      answers: { 200: APPLICATION_SHAPE },
+      errors: ['not_found'],
+    },
+    async ({ by, params, body }) =>
+      showApplication(await changeApplication(ctx, by, params.application, { name: body.name, ...asChanges(body) })),
+  )
+
+  adminRoute(
+    app,
+    {
+      method: 'POST',
+      url: '/applications/:application/secret',
+      rule: { noun: 'applications', access: 'write', powers: ['operator'] },
+      summary: 'Gives an application a new secret, told this once',
+      description: 'The one before stops working at once; nobody is signed out.',
+      params: OF_APPLICATION,
+      answers: { 201: Type.Object({ secret: Type.String() }) },
+      errors: ['not_found'],
+    },
+    async ({ by, params }) => ({ secret: await replaceSecret(ctx, by, params.application, 'new') }),
+  )
+
+  adminRoute(
+    app,
+    {
+      method: 'DELETE',
+      url: '/applications/:application/secret',
+      rule: { noun: 'applications', access: 'write', powers: ['operator'] },
+      summary: 'Takes the secret away: the application is asked for none',
+      params: OF_APPLICATION,
+      answers: { 204: null },
+      errors: ['not_found'],
+    },
+    async ({ by, params }) => {
+      await replaceSecret(ctx, by, params.application, 'none')
+    },
+  )
+
+  adminRoute(
+    app,
+    {
+      method: 'GET',
+      url: '/applications/:application/permissions',
+      rule: { noun: 'permissions', access: 'read', powers: ANYBODY },
+      summary: "Lists an application's permissions, by slug",
+      params: OF_APPLICATION,
+      answers: { 200: Type.Object({ items: Type.Array(PERMISSION) }) },
+      errors: ['not_found'],
+    },
+    async ({ params }) => {
+      const { id } = await requireManaged(params.application)
+      const permissions = await listManifestPermissions(read, id)
+      return { items: permissions.sort((a, b) => byCodePoint(a.slug, b.slug)) }
+    },
+  )
+}
+
+type Given = Static<ReturnType<typeof Type.Object<typeof FIELDS>>>
+
+function asChanges(body: Given) {
+  for (const [index, network] of (body.source_networks ?? []).entries())
+    if (!isNetwork(network))
+      throw wrong(`/body/source_networks/${index}`, 'is no address or network such as 10.0.0.0/8')
+  return {
+    isActive: body.active,
+    exposesPin: body.exposes_pin,
+    tokenDays: body.token_days,
+    tokenIdleDays: body.token_idle_days,
+    sourceNetworks: body.source_networks,
+  }
+}
+
+function showApplication(application: ManagedApplication): Static<typeof APPLICATION_SHAPE> {
+  return {
+    id: application.id,
+    name: application.name,
+    active: application.isActive,
+    dialect: application.dialect,
+    exposes_pin: application.exposesPin,
+    has_secret: application.hasSecret,
+    token_days: application.tokenDays,
+    token_idle_days: application.tokenIdleDays,
+    source_networks: application.sourceNetworks === null ? null : [...application.sourceNetworks],
+    created_at: moment(application.createdAt),
+    updated_at: moment(application.updatedAt),
+  }
+}

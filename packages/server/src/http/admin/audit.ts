@@ -1,0 +1,108 @@
+import type { FastifyInstance } from 'fastify'
+import { type Static, Type } from 'typebox'
+import { ACTS } from '../../audit/entry.ts'
+import { listEntries, type ReadEntry } from '../../audit/read.ts'
+import type { Context } from '../../context.ts'
+import { requireCompany } from '../../directory/visible.ts'
+import { readMoment } from '../../domain/day.ts'
+import { UUID } from '../../domain/limits.ts'
+import { ID, MOMENT, maybe, moment, wrong } from './forms.ts'
+import { asPage, PAGE, pageOf, readPaging } from './paging.ts'
+import { adminRoute } from './route.ts'
+
+const optional = Type.Optional
+
+const ENTRY = Type.Object({
+  id: ID,
+  at: MOMENT,
+  act: Type.String(),
+  actor: Type.Object({ kind: Type.String(), id: Type.String(), behind: maybe(Type.String()) }),
+  target: Type.Object({ kind: Type.String(), id: Type.String() }),
+  company: maybe(Type.String()),
+  application: maybe(Type.String()),
+  request_id: maybe(Type.String()),
+  data: Type.Unsafe<Record<string, unknown>>({ type: 'object', additionalProperties: true }),
+  personal: maybe(
+    Type.Unsafe<Record<string, unknown>>({
+      type: 'object',
+      additionalProperties: true,
+      description: 'Null where there is none, or where it was erased',
+    }),
+  ),
+  seq: maybe(Type.Integer({ description: 'The place in the chain; null until it is sealed, seconds later' })),
+})
+
+export function auditRoutes(app: FastifyInstance, ctx: Context): void {
+  adminRoute(
+    app,
+    {
+      method: 'GET',
+      url: '/audit',
+      rule: { noun: 'audit', access: 'read', powers: ['operator', 'support', 'company'] },
+      summary: 'Lists what was done, the newest first',
+      description: 'A company is told of what was done in it, without what is personal.',
+      query: {
+        ...PAGE,
+        company: optional(ID),
+        actor: optional(Type.String({ maxLength: 100, description: 'The id of a key or a user' })),
+        target: optional(Type.String({ maxLength: 100, description: 'The id of what it was done to' })),
+        act: optional(Type.Enum([...ACTS])),
+        from: optional(Type.String({ maxLength: 40, description: 'A day or a moment with its offset' })),
+        until: optional(
+          Type.String({ maxLength: 40, description: 'The last day included, or a moment with its offset' }),
+        ),
+      },
+      answers: { 200: pageOf(ENTRY) },
+      errors: ['not_found'],
+    },
+    async ({ by, query }) => {
+      const { power } = by.actor
+      const paging = readPaging<[string]>(query, 1)
+      if (query.company !== undefined) await requireCompany(ctx.db.read, power, query.company)
+      const found = await listEntries(ctx.db.read, {
+        companyId: power.kind === 'company' ? power.companyId : query.company?.toLowerCase(),
+        actor: sameCase(query.actor),
+        target: sameCase(query.target),
+        act: query.act,
+        from: readTime(ctx, 'from', query.from, 'start'),
+        until: readTime(ctx, 'until', query.until, 'end'),
+        before: paging.after?.[0],
+        limit: paging.limit + 1,
+      })
+      return asPage(
+        found,
+        paging.limit,
+        (entry) => [entry.id],
+        (entry) => showEntry(entry, power.kind !== 'company'),
+      )
+    },
+  )
+}
+
+/** UUIDs are kept in lower case; other ids are as they are. */
+function sameCase(id: string | undefined): string | undefined {
+  return id !== undefined && UUID.test(id) ? id.toLowerCase() : id
+}
+
+function readTime(ctx: Context, name: string, given: string | undefined, as: 'start' | 'end'): number | undefined {
+  if (given === undefined) return undefined
+  const at = readMoment(given, ctx.config.timeZone, as)
+  if (at === undefined) throw wrong(`/query/${name}`, 'is no day and no moment with an offset')
+  return at
+}
+
+function showEntry(entry: ReadEntry, tellsPersonal: boolean): Static<typeof ENTRY> {
+  return {
+    id: entry.id,
+    at: moment(entry.at),
+    act: entry.act,
+    actor: { kind: entry.actor_kind, id: entry.actor_id, behind: entry.behind_id },
+    target: { kind: entry.target_kind, id: entry.target_id },
+    company: entry.company_id,
+    application: entry.application_id,
+    request_id: entry.request_id,
+    data: JSON.parse(entry.data),
+    personal: tellsPersonal && entry.personal !== null ? JSON.parse(entry.personal) : null,
+    seq: entry.seq,
+  }
+}

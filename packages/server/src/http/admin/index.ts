@@ -1,0 +1,36 @@
+import type { FastifyInstance } from 'fastify'
+import type { Context } from '../../context.ts'
+import { apiKeysRoutes } from './api-keys.ts'
+import { applicationsRoutes } from './applications.ts'
+import { auditRoutes } from './audit.ts'
+import { companiesRoutes } from './companies.ts'
+import { explainRoutes } from './explain.ts'
+import { grantsRoutes } from './grants.ts'
+import { licensesRoutes } from './licenses.ts'
+import { membersRoutes } from './members.ts'
+import { rolesRoutes } from './roles.ts'
+import { guard } from './route.ts'
+import { usersRoutes } from './users.ts'
+
+/** Where the admin API is. */
+export const ADMIN = '/api/v1/admin'
+
+/** Running the house over HTTP, by API keys. A route that states no rule ends the start. */
+export function adminRoutes(ctx: Context): (app: FastifyInstance) => Promise<void> {
+  return async (app) => {
+    app.addHook('onRoute', ({ config, method, url }) => {
+      if (!config?.rule) throw new Error(`${method} ${url} states no rule`)
+    })
+    app.addHook('onRequest', guard(ctx))
+    usersRoutes(app, ctx)
+    companiesRoutes(app, ctx)
+    membersRoutes(app, ctx)
+    applicationsRoutes(app, ctx)
+    rolesRoutes(app, ctx)
+    licensesRoutes(app, ctx)
+    grantsRoutes(app, ctx)
+    explainRoutes(app, ctx)
+    apiKeysRoutes(app, ctx)
+    auditRoutes(app, ctx)
+  }
+}
