@@ -4,6 +4,7 @@ import { newSecret, secretHash } from '../packages/server/src/credentials/secret
 import { type Database, type DatabaseAddress, openDatabase, type Tx } from '../packages/server/src/db/database.ts'
 import { migrate } from '../packages/server/src/db/migrate.ts'
 import { END_OF_TIME, START_OF_TIME } from '../packages/server/src/domain/interval.ts'
+import { userTerms } from '../packages/server/src/domain/search-term.ts'
 
 export const APPLICATION = 'bench'
 export const PASSWORD = 'the one password of the bench house'
@@ -123,7 +124,15 @@ async function insertCompanies(tx: Tx, now: number): Promise<void> {
   const times = { created_at: now, updated_at: now }
   await tx
     .insertInto('companies')
-    .values(numbers.map((n) => ({ id: companyId(n), name: `Company ${100 + n}`, active: 1 as const, ...times })))
+    .values(
+      numbers.map((n) => ({
+        id: companyId(n),
+        name: `Company ${100 + n}`,
+        term: `company ${100 + n}`,
+        active: 1 as const,
+        ...times,
+      })),
+    )
     .execute()
   const terms = {
     application_id: APPLICATION,
@@ -159,6 +168,12 @@ async function insertUsers(tx: Tx, emails: readonly string[], password: string, 
     updated_at: now,
   }))
   for (const batch of batches(rows)) await tx.insertInto('users').values(batch).execute()
+  const terms = emails
+    .values()
+    .flatMap((email, n) =>
+      userTerms({ email, firstName: 'Anna', lastName: `Ames ${n}` }).map((term) => ({ term, user_id: userId(n) })),
+    )
+  for (const batch of batches(terms)) await tx.insertInto('user_terms').values(batch).execute()
 }
 
 /** Memberships, seats and grants, made of two lists by the database itself: there are over a million. */

@@ -1,3 +1,4 @@
+import { COMMAND_LINE } from '../../packages/server/src/audit/actor.ts'
 import type { Context } from '../../packages/server/src/context.ts'
 import {
   changePassword,
@@ -142,37 +143,37 @@ export const REVOCATIONS: readonly Revocation[] = [
   {
     what: 'the seat is taken away',
     left: NONE,
-    take: async ({ ctx }) => endSeat(ctx, { ...(await idsOf(ctx)), applicationId: APPLICATION }),
+    take: async ({ ctx }) => endSeat(ctx, COMMAND_LINE, { ...(await idsOf(ctx)), applicationId: APPLICATION }),
     giveBack: ({ seed }) => seed({ users: [USER] }),
   },
   {
     what: 'the membership is taken away',
     left: NONE,
-    take: async ({ ctx }) => removeMember(ctx, await idsOf(ctx)),
+    take: async ({ ctx }) => removeMember(ctx, COMMAND_LINE, await idsOf(ctx)),
     giveBack: ({ seed }) => seed({ users: [USER] }),
   },
   {
     what: 'the user is switched off',
     left: 'refused',
-    take: async ({ ctx }) => switchUser(ctx, (await idsOf(ctx)).userId, false),
-    giveBack: async ({ ctx }) => switchUser(ctx, (await idsOf(ctx)).userId, true),
+    take: async ({ ctx }) => switchUser(ctx, COMMAND_LINE, (await idsOf(ctx)).userId, false),
+    giveBack: async ({ ctx }) => switchUser(ctx, COMMAND_LINE, (await idsOf(ctx)).userId, true),
   },
   {
     what: 'the user is deleted',
     left: 'refused',
-    take: async ({ ctx }) => deleteUser(ctx, { id: (await idsOf(ctx)).userId, email: EMAIL }),
+    take: async ({ ctx }) => deleteUser(ctx, COMMAND_LINE, { id: (await idsOf(ctx)).userId, email: EMAIL }),
     giveBack: ({ seed }) => seed({ users: [USER] }),
   },
   {
     what: 'the application is switched off',
     left: 'refused',
-    take: ({ ctx }) => switchApplication(ctx, APPLICATION, false),
-    giveBack: ({ ctx }) => switchApplication(ctx, APPLICATION, true),
+    take: ({ ctx }) => switchApplication(ctx, COMMAND_LINE, APPLICATION, false),
+    giveBack: ({ ctx }) => switchApplication(ctx, COMMAND_LINE, APPLICATION, true),
   },
   {
     what: 'the password is changed',
     left: 'refused',
-    take: async ({ ctx }) => changePassword(ctx, (await idsOf(ctx)).userId, await hashPassword(PASSWORD)),
+    take: async ({ ctx }) => changePassword(ctx, COMMAND_LINE, (await idsOf(ctx)).userId, await hashPassword(PASSWORD)),
   },
   {
     what: 'the user is signed out everywhere',

@@ -49,6 +49,7 @@ test('without a setting it serves here only, on port 8000, from ./data', () => {
     hashWaitSeconds: 1.5,
     shutdownSeconds: 25,
     drainSeconds: 0,
+    auditDays: 0,
   } satisfies Config)
 })
 

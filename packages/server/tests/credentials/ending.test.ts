@@ -1,6 +1,7 @@
 import assert from 'node:assert/strict'
 import { join } from 'node:path'
 import { describe, test } from 'node:test'
+import { COMMAND_LINE } from '../../src/audit/actor.ts'
 import { changePassword, deleteUser, switchUser } from '../../src/credentials/accounts.ts'
 import { besideServer, runCommand } from '../commands/run.ts'
 import { call, type Reply, signIn } from '../support/calls.ts'
@@ -222,10 +223,10 @@ for (const database of databases) {
         .select('id')
         .where('email', '=', BERT)
         .executeTakeFirstOrThrow()
-      await deleteUser(server.ctx, { id, email: BERT })
+      await deleteUser(server.ctx, COMMAND_LINE, { id, email: BERT })
       const before = (await allTables(server)).users
-      assert.equal(await changePassword(server.ctx, id, 'a string'), false)
-      assert.equal(await switchUser(server.ctx, id, true), false)
+      assert.equal(await changePassword(server.ctx, COMMAND_LINE, id, 'a string'), false)
+      assert.equal(await switchUser(server.ctx, COMMAND_LINE, id, true), false)
       const after = (await allTables(server)).users?.find((row) => row.id === id)
       assert.deepEqual([after?.active, after?.password_hash], [0, null])
       assert.equal(before?.length, (await allTables(server)).users?.length)

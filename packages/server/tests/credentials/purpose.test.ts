@@ -1,10 +1,12 @@
 import assert from 'node:assert/strict'
 import { after, before, describe, test } from 'node:test'
 import { newSecret, type SecretPrefix, secretHash } from '../../src/credentials/secrets.ts'
+import { makeKey } from '../support/admin.ts'
 import { call, signIn } from '../support/calls.ts'
 import { ACME, ANNA, issue, PASSWORD, SMALL_HOUSE } from '../support/house.ts'
 import {
   APPLICATION_SECRETS,
+  apiKeyPlace,
   asApplication,
   keyPlace,
   knownRing,
@@ -46,6 +48,10 @@ const KINDS: readonly Kind[] = [
 
   { name: 'a token that was never given', home: [], make: async () => newSecret('clt_') },
   { name: 'an application secret that was never given', home: [], make: async () => newSecret('cls_') },
+  { name: 'an API key', home: ['an API key'], make: (server) => makeKey(server) },
+  { name: 'an API key that was never given', home: [], make: async () => newSecret('clk_') },
+  { name: 'the hash of an API key', home: [], make: async (server) => secretHash(await makeKey(server)) },
+  { name: 'the id of an API key', home: [], make: (server) => stored(server, 'api_keys', 'id') },
   { name: 'a UUID', home: [], make: async () => crypto.randomUUID() },
   { name: 'a token with the prefix of a secret', home: [], make: async (s) => swap(await issue(s, ANNA, 'crm')) },
   { name: 'a token without its prefix', home: [], make: async (s) => (await issue(s, ANNA, 'crm')).slice(4) },
@@ -80,12 +86,14 @@ const PLACES: readonly Place[] = [
   passwordPlace('crm', ANNA),
   passwordPlace('vault', ANNA),
   keyPlace(RING.id),
+  apiKeyPlace(),
 ]
 
 /** Fails to compile where a prefix has no kind above. */
 const PREFIXES: Record<SecretPrefix, string> = {
   clt_: 'a token',
   cls_: 'an application secret that was never given',
+  clk_: 'an API key that was never given',
 }
 
 for (const database of databases) {

@@ -1,6 +1,7 @@
 import assert from 'node:assert/strict'
 import { after, before, describe, test } from 'node:test'
 import { crc32 } from 'node:zlib'
+import { COMMAND_LINE } from '../../src/audit/actor.ts'
 import { changePassword, deleteUser, removeMember, switchUser } from '../../src/credentials/accounts.ts'
 import { isWellFormed, newSecret, type SecretPrefix, secretHash } from '../../src/credentials/secrets.ts'
 import { setApplicationSecret } from '../../src/directory/application-store.ts'
@@ -189,10 +190,10 @@ async function live(server: TestServer): Promise<Secrets> {
   }
   for (const email of ['leaver@acme.test', 'deleted@acme.test', 'changed@acme.test']) await begin('crm', email)
   await server.impersonate({ user: 'leaver@acme.test', company: ACME, application: 'crm', reason: 'for an ended one' })
-  await removeMember(server.ctx, { userId: await idOf('leaver@acme.test'), companyId: ACME })
-  await switchUser(server.ctx, await idOf('leaver@acme.test'), false)
-  await deleteUser(server.ctx, { id: await idOf('deleted@acme.test'), email: 'deleted@acme.test' })
-  await changePassword(server.ctx, await idOf('changed@acme.test'), CHEAP_HASH)
+  await removeMember(server.ctx, COMMAND_LINE, { userId: await idOf('leaver@acme.test'), companyId: ACME })
+  await switchUser(server.ctx, COMMAND_LINE, await idOf('leaver@acme.test'), false)
+  await deleteUser(server.ctx, COMMAND_LINE, { id: await idOf('deleted@acme.test'), email: 'deleted@acme.test' })
+  await changePassword(server.ctx, COMMAND_LINE, await idOf('changed@acme.test'), CHEAP_HASH)
 
   // Refusals of each kind. Not lifted: what is counted is stolen too.
   for (const module of ['shop', 'vault', 'unheard-of', null])

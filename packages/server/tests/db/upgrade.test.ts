@@ -83,6 +83,7 @@ function rightsOf(release: string, user: number): string[] {
   const all = ['create_invoice', 'list_invoices', 'use_app']
   if (user > 0 && user % 7 === 0) return []
   if (release === '0001-house' || user % 5 === 0) return all
+  if (release === '0003-seat-numbers' && user % 5 !== 3) return all
   // The license gives a role with the list to every seat.
   return user % 5 === 3 ? [] : all.slice(1)
 }
@@ -215,7 +216,7 @@ for (const kind of databases) {
 
     // It may no longer: the release after it took something away that this one needs.
     await database.transaction((tx) =>
-      tx.updateTable('house').set({ value: '3' }).where('name', '=', 'oldest_program').execute(),
+      tx.updateTable('house').set({ value: '99' }).where('name', '=', 'oldest_program').execute(),
     )
     const before = await tablesOf(database)
     const house = join(place.env.LICENSE_DATA_DIR ?? '', 'house.json')

@@ -1,6 +1,7 @@
 import assert from 'node:assert/strict'
 import { after, before, beforeEach, describe, test } from 'node:test'
 import { TooManyAttempts } from 'cloudspot-license-api'
+import { COMMAND_LINE } from '../../src/audit/actor.ts'
 import { changePassword } from '../../src/credentials/accounts.ts'
 import { purge } from '../../src/jobs/purge.ts'
 import { type Call, call, type Reply, signIn } from '../support/calls.ts'
@@ -316,7 +317,7 @@ for (const database of databases) {
         .select('id')
         .where('email', '=', ANNA)
         .executeTakeFirstOrThrow()
-      await changePassword(server.ctx, id, await server.ctx.hasher.hash(PASSWORD))
+      await changePassword(server.ctx, COMMAND_LINE, id, await server.ctx.hasher.hash(PASSWORD))
       assert.equal(await isKnown(), false)
     })
 

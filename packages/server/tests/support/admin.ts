@@ -80,7 +80,9 @@ export const OLGA = person(8)
 export const SAM = person(9)
 
 const member = (company: string, more: object = {}) => ({ company, ...more })
-const seat = (permissions: string[] = [], roles: string[] = []) => ({ grants: [{ application: 'crm', permissions, roles }] })
+const seat = (permissions: string[] = [], roles: string[] = []) => ({
+  grants: [{ application: 'crm', permissions, roles }],
+})
 
 /** Two companies, each with people of its own, in one application with a tree of some depth. */
 export const MANAGED_HOUSE = {
@@ -133,13 +135,55 @@ export const MANAGED_HOUSE = {
       last_name: 'Ames',
       companies: [member(ACME, { role: 'admin', ...seat(['approve_invoice'], ['clerk']) })],
     },
-    { id: BERT, email: 'bert@acme.test', first_name: 'Bert', last_name: 'Bloom', managed_by: ACME, companies: [member(ACME, seat(['create_invoice', 'list_invoices']))] },
-    { id: BELLA, email: 'bella@acme.test', first_name: 'Bella', last_name: 'Bloom', managed_by: ACME, companies: [member(ACME, seat([], ['own']))] },
-    { id: BORIS, email: 'boris@acme.test', first_name: 'Boris', last_name: 'Ács', managed_by: ACME, companies: [member(ACME)] },
-    { id: CARLA, email: 'carla@globex.test', first_name: 'Carla', last_name: 'Cruz', managed_by: GLOBEX, companies: [member(GLOBEX, { role: 'admin', ...seat(['create_invoice']) })] },
-    { id: DORA, email: 'dora@acme.test', first_name: 'Dora', last_name: 'Dunn', managed_by: ACME, companies: [member(ACME, seat(['create_invoice'])), member(GLOBEX, seat(['approve_invoice']))] },
+    {
+      id: BERT,
+      email: 'bert@acme.test',
+      first_name: 'Bert',
+      last_name: 'Bloom',
+      managed_by: ACME,
+      companies: [member(ACME, seat(['create_invoice', 'list_invoices']))],
+    },
+    {
+      id: BELLA,
+      email: 'bella@acme.test',
+      first_name: 'Bella',
+      last_name: 'Bloom',
+      managed_by: ACME,
+      companies: [member(ACME, seat([], ['own']))],
+    },
+    {
+      id: BORIS,
+      email: 'boris@acme.test',
+      first_name: 'Boris',
+      last_name: 'Ács',
+      managed_by: ACME,
+      companies: [member(ACME)],
+    },
+    {
+      id: CARLA,
+      email: 'carla@globex.test',
+      first_name: 'Carla',
+      last_name: 'Cruz',
+      managed_by: GLOBEX,
+      companies: [member(GLOBEX, { role: 'admin', ...seat(['create_invoice']) })],
+    },
+    {
+      id: DORA,
+      email: 'dora@acme.test',
+      first_name: 'Dora',
+      last_name: 'Dunn',
+      managed_by: ACME,
+      companies: [member(ACME, seat(['create_invoice'])), member(GLOBEX, seat(['approve_invoice']))],
+    },
     { id: EMIL, email: 'emil@example.test', first_name: 'Emil', last_name: 'Egan' },
-    { id: OLGA, email: 'olga@house.test', first_name: 'Olga', last_name: 'Odell', operator: true, companies: [member(ACME)] },
+    {
+      id: OLGA,
+      email: 'olga@house.test',
+      first_name: 'Olga',
+      last_name: 'Odell',
+      operator: true,
+      companies: [member(ACME)],
+    },
     { id: SAM, email: 'sam@house.test', first_name: 'Sam', last_name: 'Stone' },
   ].map((user) => ({ ...user, password_hash: CHEAP_HASH })),
 } satisfies HouseFile

@@ -3,6 +3,7 @@ import { randomBytes } from 'node:crypto'
 import { readConfig } from '../../src/config.ts'
 import { createContext, createLog } from '../../src/context.ts'
 import { CommandError } from '../../src/errors.ts'
+import { ask } from './admin.ts'
 import { type Call, call, type Reply, signIn } from './calls.ts'
 import { ACME, ANNA, issue, type SMALL_HOUSE } from './house.ts'
 import type { TestServer } from './server.ts'
@@ -97,6 +98,22 @@ export function passwordPlace(module: ApplicationId, email: string): Place {
     carries: (secret) => secret.isWellFormed(),
     accepts: async (server, password) =>
       isAccepted(await signIn(server, email, password, { ...asApplication(module), rich: true }), 'bad_credentials'),
+  }
+}
+
+/** As the admin API takes one. */
+export function apiKeyPlace(): Place {
+  return {
+    name: 'an API key',
+    home: 'an API key',
+    carries: fitsHeader,
+    async accepts(server, secret) {
+      const { status, body } = await ask(server, secret, 'GET /whoami')
+      if (status === 200) return true
+      // What has blanks, or no end, is no key at all.
+      assert.ok(status === 401 && ['invalid_api_key', 'api_key_required'].includes(body.code), body.code)
+      return false
+    },
   }
 }
 

@@ -31,6 +31,14 @@ const number = (id: string) => `cast(substr(${id}, 25) as integer)`
 
 const HOUSES: Record<string, (users: number) => string[]> = {
   '0001-house': house,
+  // Seats have numbers, and grants name them; every fifth lost both.
+  '0003-seat-numbers': (users) => [
+    ...house(users, { isNumbered: true }),
+    `update grants set revoked_at = ${THEN} + 1 where ${number('user_id')} % 5 = 3`,
+    `delete from seats where ${number('user_id')} % 5 = 3`,
+    `update licenses set seats_held = (select count(*) from seats s where s.company_id = licenses.company_id)`,
+    `insert into password_schemes (scheme) values ('pbkdf2_sha256 1')`,
+  ],
   // Every fifth has the grant through a role, or had it for a time, or lost it with the seat, or by itself.
   '0002-sign-in-holds': (users) => [
     ...house(users),
@@ -45,7 +53,7 @@ const HOUSES: Record<string, (users: number) => string[]> = {
   ],
 }
 
-function house(users: number): string[] {
+function house(users: number, { isNumbered = false } = {}): string[] {
   return [
     `insert into house (name, value) values ('key_check', 'kd73f53f1.MQaxVRudPkHQgeXVpRnUpV01DfxWsO1Rx1vA5uDo6HelffMv3CE'), ('created_at', '${THEN}')`,
     `insert into companies (id, name, active, created_at, updated_at) values
@@ -77,7 +85,11 @@ function house(users: number): string[] {
       ${rows(users)} select ${uuid(1)}, '${RELEASED.company}', 'member', 1, 1, ${THEN} from n`,
     `insert into seats (user_id, application_id, company_id, starts_at, ends_at, given_at)
       ${rows(users)} select ${uuid(1)}, 'crm', '${RELEASED.company}', 0, ${ALWAYS}, ${THEN} from n`,
-    `insert into grants (id, company_id, application_id, user_id, permission_id, role_id, starts_at, ends_at, reason, granted_by, granted_at, revoked_at)
+    isNumbered
+      ? `insert into grants (id, company_id, application_id, user_id, seat, permission_id, role_id, item, starts_at, ends_at, reason, granted_by, granted_at, revoked_at)
+      ${rows(users)} select ${uuid(2)}, '${RELEASED.company}', 'crm', ${uuid(1)}, s.number, p.id, null, p.id, 0, ${ALWAYS}, 'since then', 'seed', ${THEN}, 0
+        from n, permissions p, seats s where p.application_id = 'crm' and p.slug = 'create_invoice' and s.user_id = ${uuid(1)}`
+      : `insert into grants (id, company_id, application_id, user_id, permission_id, role_id, starts_at, ends_at, reason, granted_by, granted_at, revoked_at)
       ${rows(users)} select ${uuid(2)}, '${RELEASED.company}', 'crm', ${uuid(1)}, p.id, null, 0, ${ALWAYS}, 'since then', 'seed', ${THEN}, 0
         from n, permissions p where p.application_id = 'crm' and p.slug = 'create_invoice'`,
     `insert into impersonations (id, hash, user_id, company_id, application_id, started_by, reason, created_at, expires_at, session_ends_at, used_at)
