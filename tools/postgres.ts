@@ -238,6 +238,9 @@ function isRunning(server: ChildProcess | undefined): server is ChildProcess {
   return server !== undefined && server.exitCode === null && server.signalCode === null
 }
 
+const QUIET_LOOKS = 10
+const LOOK_AGAIN_MS = 50
+
 /** The main process first, so that it starts no other; the one that tells of them all last. */
 async function freezeAll(main: number, url: string): Promise<number[]> {
   const client = new pg.Client({ connectionString: url, connectionTimeoutMillis: 5000 })
@@ -245,11 +248,20 @@ async function freezeAll(main: number, url: string): Promise<number[]> {
   await client.connect()
   signal(main, 'SIGSTOP')
   try {
-    const { rows } = await client.query<{ pid: number; isOwn: boolean }>(
-      'select pid, pid = pg_backend_pid() as "isOwn" from pg_stat_activity',
-    )
-    const others = rows.filter(({ isOwn }) => !isOwn).map(({ pid }) => pid)
-    for (const pid of others) signal(pid, 'SIGSTOP')
+    const others = new Set<number>()
+    // One that was just started tells of itself a moment later: until several looks in a row find no other.
+    for (let quiet = 0; quiet < QUIET_LOOKS; quiet++) {
+      const { rows } = await client.query<{ pid: number }>(
+        'select pid from pg_stat_activity where pid <> pg_backend_pid()',
+      )
+      const found = rows.map(({ pid }) => pid).filter((pid) => !others.has(pid))
+      for (const pid of found) {
+        signal(pid, 'SIGSTOP')
+        others.add(pid)
+      }
+      if (found.length > 0) quiet = 0
+      await sleep(LOOK_AGAIN_MS)
+    }
     return [main, ...others]
   } catch (error) {
     signal(main, 'SIGCONT')

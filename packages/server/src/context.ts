@@ -7,6 +7,7 @@ import { TreeCache } from './access/tree-cache.ts'
 import { Refusals } from './audit/refusals.ts'
 import type { Config } from './config.ts'
 import { Hasher } from './credentials/hasher.ts'
+import { type IssueAtOnce, prepareIssuing } from './credentials/issue-token.ts'
 import { RefusalFloor } from './credentials/refusal-floor.ts'
 import { TokenUse } from './credentials/token-use.ts'
 import { Turns } from './credentials/turns.ts'
@@ -29,6 +30,7 @@ export type Context = {
   turns: Turns
   refusalFloor: RefusalFloor
   facts: FactsQueries
+  issueAtOnce: IssueAtOnce
   trees: TreeCache
   roles: RoleCache
   judged: JudgedLists
@@ -73,6 +75,7 @@ export async function createContext(config: Config, options: ContextOptions = {}
       turns: new Turns({ limit: config.hashQueue, waitMs }),
       refusalFloor: new RefusalFloor(),
       facts: prepareFacts(db),
+      issueAtOnce: prepareIssuing(db),
       trees: new TreeCache(),
       roles: new RoleCache(),
       judged: new JudgedLists(),

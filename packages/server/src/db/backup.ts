@@ -19,7 +19,15 @@ export function openForReading(file: string): Database {
   const refuse = () => {
     throw new Error('this database was opened for reading only')
   }
-  return { kind: 'sqlite', read, file, transaction: refuse, prepare: refuse, close: () => read.destroy() }
+  return {
+    kind: 'sqlite',
+    read,
+    file,
+    transaction: refuse,
+    prepare: refuse,
+    prepareWrite: refuse,
+    close: () => read.destroy(),
+  }
 }
 
 /** Not SQLite's own reading only: that leaves the files of its write-ahead log behind, with no right to remove them. */

@@ -2,6 +2,7 @@ import { mkdirSync } from 'node:fs'
 import { dirname } from 'node:path'
 import type { DatabaseSync } from 'node:sqlite'
 import { type CompiledQuery, Kysely, sql, type Transaction } from 'kysely'
+import type pg from 'pg'
 import { openPostgres, postgresDialect, isRetryable as retryable } from './postgres.ts'
 import { sqliteDialect } from './sqlite.ts'
 import { openSqlite, openSqliteReader } from './sqlite-file.ts'
@@ -22,6 +23,8 @@ export type Database = {
   /** All writing. What it does is stored whole or not at all. Tried again where PostgreSQL asks for that. */
   transaction<T>(act: (tx: Tx) => Promise<T>, options?: TransactionOptions): Promise<T>
   prepare(name: string, query: CompiledQuery): PreparedQuery
+  /** The same for one statement that writes, a transaction of its own: stored, on the disk, when it returns. */
+  prepareWrite(name: string, query: CompiledQuery): PreparedQuery
   /** The SQLite file; undefined on PostgreSQL. */
   file: string | undefined
   close(): Promise<void>
@@ -53,6 +56,12 @@ function openSqliteDatabase(file: string): Database {
     transaction: (act, { isDurable = true } = {}) =>
       isDurable ? write.transaction().execute(act) : withoutSync(writer, write, act),
     prepare: (_name, query) => queries.prepare(query.sql),
+    // In a transaction as any other: that is what waits for writers beside us.
+    prepareWrite: (_name, query) => (values) =>
+      write.transaction().execute(async (tx) => {
+        const { rows } = await tx.executeQuery<object>({ ...query, parameters: values })
+        return rows.map((row) => Object.values(row))
+      }),
     file,
     async close() {
       await queries.close()
@@ -85,13 +94,21 @@ function openPostgresDatabase(url: string, options: DatabaseOptions): Database {
     read: db,
     transaction: (act, { isDurable = true } = {}) =>
       withRetries(() => db.transaction().execute(isDurable ? act : (tx) => actWithoutSync(tx, act))),
-    prepare: (name, query) => async (values) => {
-      const { rows } = await pool.query<unknown[]>({ name, text: query.sql, values: [...values], rowMode: 'array' })
-      return rows
-    },
+    prepare: (name, query) => (values) => askPrepared(pool, name, query, values),
+    prepareWrite: (name, query) => (values) => withRetries(() => askPrepared(pool, name, query, values)),
     file: undefined,
     close: () => db.destroy(),
   }
+}
+
+async function askPrepared(
+  pool: pg.Pool,
+  name: string,
+  query: CompiledQuery,
+  values: readonly unknown[],
+): Promise<unknown[][]> {
+  const { rows } = await pool.query<unknown[]>({ name, text: query.sql, values: [...values], rowMode: 'array' })
+  return rows
 }
 
 async function actWithoutSync<T>(tx: Tx, act: (tx: Tx) => Promise<T>): Promise<T> {

@@ -46,6 +46,7 @@ export function postgresDialect(pool: pg.Pool): PostgresDialect {
  * time for as long as a query may take; said to be broken, it is replaced.
  */
 function withoutBroken(pool: pg.Pool): PostgresPool {
+  const preparedAs = statementNames()
   return {
     async connect() {
       const client = await pool.connect()
@@ -54,7 +55,7 @@ function withoutBroken(pool: pg.Pool): PostgresPool {
         // The rollback after a statement that was never answered would wait as long again. Closed, the connection rolls back.
         if (broken) throw broken
         try {
-          return await client.query(text, [...values])
+          return await client.query({ ...preparedAs(text), text, values: [...values] })
         } catch (error) {
           if (isBroken(error)) broken = error
           throw error
@@ -65,6 +66,33 @@ function withoutBroken(pool: pg.Pool): PostgresPool {
     },
     end: () => pool.end(),
     options: pool.options,
+  }
+}
+
+/** More texts than a server sends again and again; lists of values and imports make many others. */
+const NAMED_STATEMENTS = 200
+/** A text that came fewer times may never come again. */
+const NAMED_FROM = 3
+
+/**
+ * Names for statements that come again and again: the database parses and plans them once a connection. None with a `*`: what
+ * that stands for may change while this process runs, and the database refuses such a plan.
+ */
+function statementNames(): (text: string) => { name?: string } {
+  const asked = new Map<string, number>()
+  const names = new Map<string, { name: string }>()
+  return (text) => {
+    const known = names.get(text)
+    if (known) return known
+    const count = (asked.get(text) ?? 0) + 1
+    if (names.size >= NAMED_STATEMENTS || text.includes('*') || !/^(select|insert|update|delete)/.test(text)) return {}
+    if (asked.size > NAMED_STATEMENTS * 5) asked.clear()
+    asked.set(text, count)
+    if (count < NAMED_FROM) return {}
+    const made = { name: `s${names.size + 1}` }
+    names.set(text, made)
+    asked.delete(text)
+    return made
   }
 }
 

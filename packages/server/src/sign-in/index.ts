@@ -9,7 +9,7 @@ import { checkAccess } from './check-access.ts'
 import { checkAccount } from './check-account.ts'
 import { checkAddress } from './check-address.ts'
 import { checkInput } from './check-input.ts'
-import { checkPassword, WrongPassword } from './check-password.ts'
+import { checkPassword, type Verified, WrongPassword } from './check-password.ts'
 import { type Came, enter } from './enter.ts'
 import { loadAccount } from './load-account.ts'
 
@@ -56,14 +56,28 @@ async function signInOnce(
   using entry = await enter(ctx, applicationId, claimant, came)
   const verified = await checkPassword(ctx, entry, account, password)
   const { facts, answer } = await checkRights(ctx, entry.attempt, account, applicationId)
-  const issued = await ctx.db.transaction(async (tx) => {
-    // First, since it locks the user: whatever else ends something does so too.
-    const token = await issueToken(ctx, tx, { userId: verified.userId, applicationId, verified })
-    await forgiveTry(ctx, tx, entry.attempt)
-    await rememberAddress(tx, claimant, ctx.now())
-    return token
-  })
+  const issued =
+    (await issueOnly(ctx, entry.attempt, applicationId, verified, address)) ??
+    (await ctx.db.transaction(async (tx) => {
+      // First, since it locks the user: whatever else ends something does so too.
+      const token = await issueToken(ctx, tx, { userId: verified.userId, applicationId, verified })
+      await forgiveTry(ctx, tx, entry.attempt)
+      await rememberAddress(tx, claimant, ctx.now())
+      return token
+    }))
   return { ...issued, facts, answer }
+}
+
+/** Where there is a token to store and nothing else. */
+async function issueOnly(
+  ctx: Context,
+  { taken }: Try,
+  applicationId: string,
+  { userId, hash, rehashed }: Verified,
+  address: string | undefined,
+): Promise<IssuedToken | undefined> {
+  if (taken.length > 0 || rehashed !== undefined || address !== undefined) return undefined
+  return ctx.issueAtOnce(ctx, { userId, applicationId, hash })
 }
 
 async function checkRights(ctx: Context, attempt: Try, account: Account | undefined, applicationId: string) {

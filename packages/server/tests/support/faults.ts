@@ -7,6 +7,7 @@ import { TreeCache } from '../../src/access/tree-cache.ts'
 import { readConfig } from '../../src/config.ts'
 import { type Context, createContext } from '../../src/context.ts'
 import { Hasher, type HasherOptions, type Place } from '../../src/credentials/hasher.ts'
+import { prepareIssuing } from '../../src/credentials/issue-token.ts'
 import type { Database } from '../../src/db/database.ts'
 import { openDoor } from '../../src/http/door.ts'
 import { createMetrics } from '../../src/http/metrics.ts'
@@ -56,7 +57,7 @@ export async function startFaulty(env: Record<string, string>, house: HouseFile)
   const faults = new Faults()
   const db = faultyDatabase(ctx.db, faults)
   const hasher = new FaultyHasher(faults, { concurrency: 2, queue: 100, waitMs: 60_000 })
-  const served = { ...ctx, db, hasher, facts: prepareFacts(db) }
+  const served = { ...ctx, db, hasher, facts: prepareFacts(db), issueAtOnce: prepareIssuing(db) }
   const app = await createServer(served, openDoor(), createMetrics(served))
   const url = await app.listen({ host: '127.0.0.1', port: 0 })
   return {
@@ -96,6 +97,13 @@ function faultyDatabase(db: Database, faults: Faults): Database {
     },
     prepare(name, query) {
       const prepared = db.prepare(name, query)
+      return async (values) => {
+        faults.step()
+        return prepared(values)
+      }
+    },
+    prepareWrite(name, query) {
+      const prepared = db.prepareWrite(name, query)
       return async (values) => {
         faults.step()
         return prepared(values)
