@@ -1,8 +1,9 @@
 import { type Command, InvalidArgumentError } from 'commander'
 import { COMMAND_LINE } from '../audit/actor.ts'
 import type { Context } from '../context.ts'
-import { findKey, listKeys, type StoredKey } from '../credentials/api-key-store.ts'
+import { findKey, findStanding, listKeys, type StoredKey } from '../credentials/api-key-store.ts'
 import { createKey, endKey } from '../credentials/api-keys.ts'
+import { isWellFormed, secretHash } from '../credentials/secrets.ts'
 import { writeEnd } from '../domain/day.ts'
 import { isScope, type Power, SCOPES, type Scope } from '../domain/power.ts'
 import { CommandError } from '../errors.ts'
@@ -56,7 +57,7 @@ export function keyCommand(program: Command): void {
     .action((options: Options) => withHouse((ctx) => list(ctx, options)))
   key
     .command('revoke')
-    .argument('<id>')
+    .argument('<id or key>')
     .description('Revoke an API key, from the very next request on.')
     .option('--json', 'print JSON')
     .addHelpText('after', '\nExample:\n  $ license-server key revoke 0199c0de-7a11-7000-8000-000000000001')
@@ -127,9 +128,16 @@ function stateOf(ctx: Context, { revokedAt, expiresAt, lastUsedAt }: StoredKey):
   return expiresAt === null ? used : `${used}, until ${writeEnd(expiresAt, timeZone)}`
 }
 
-async function revoke(ctx: Context, id: string, options: Options): Promise<void> {
-  const key = await findKey(ctx.db.read, id.toLowerCase())
-  if (!key) throw new CommandError(`There is no API key ${id}. \`license-server key list\` shows them.`)
+/** By its id, or by itself: whoever finds a key that leaked has nothing else. */
+async function findNamed({ db }: Context, typed: string): Promise<StoredKey | undefined> {
+  if (!isWellFormed('clk_', typed)) return findKey(db.read, typed.toLowerCase())
+  return (await findStanding(db.read, db.kind, { hash: secretHash(typed) }, { holds: false }))?.key
+}
+
+async function revoke(ctx: Context, typed: string, options: Options): Promise<void> {
+  const key = await findNamed(ctx, typed)
+  // What was typed is not repeated: it may be most of a key.
+  if (!key) throw new CommandError('There is no such API key. `license-server key list` shows them with their ids.')
   const revoked = await endKey(ctx, COMMAND_LINE, key.id)
   print(options.json, { id: key.id, revoked }, () => [
     revoked ? `The key "${key.name}" is revoked.` : `The key "${key.name}" was revoked already.`,

@@ -31,6 +31,8 @@ export function asAppError(error: unknown): AppError {
   return new AppError('internal_error', { cause: error })
 }
 
+const FIELD_NAME = /^[a-z_]{1,40}$/
+
 /** What the schema of a route refuses, by where it stands: `/body/email`, `/query/limit`. */
 function invalidInput(error: FastifyError): AppError {
   const place = { querystring: 'query', params: 'path', headers: 'headers', body: 'body' }[
@@ -38,12 +40,12 @@ function invalidInput(error: FastifyError): AppError {
   ]
   const faults = (error.validation ?? []).map(({ instancePath, message, params }) => {
     const { additionalProperty: extra, missingProperty: missing } = params as Record<string, unknown> // Ajv's, by keyword.
-    const name = extra ?? missing
-    return {
-      path: `/${place}${instancePath}${name === undefined ? '' : `/${String(name)}`}`,
-      message:
-        extra === undefined ? (missing === undefined ? (message ?? 'is wrong') : 'is missing') : 'is not known here',
-    }
+    if (missing !== undefined) return { path: `/${place}${instancePath}/${String(missing)}`, message: 'is missing' }
+    if (extra === undefined) return { path: `/${place}${instancePath}`, message: message ?? 'is wrong' }
+    // Of a mistyped name it helps to be told which; what looks like none may be somebody's password (tests/commands/secrecy.test.ts).
+    return FIELD_NAME.test(String(extra))
+      ? { path: `/${place}${instancePath}/${String(extra)}`, message: 'is not known here' }
+      : { path: `/${place}${instancePath}`, message: 'has a field that is not known here' }
   })
   const told = faults.slice(0, 3).map(({ path, message }) => `${path} ${message}`)
   return new AppError('invalid_input', {

@@ -294,3 +294,78 @@ for (const database of databases) {
     assert.deepEqual(settled(await allTables(server)), before)
   })
 }
+
+/** What a form might let through to a column, or to somewhere deeper. */
+const FORBIDDEN = [
+  'is_superuser',
+  'is_staff',
+  'isOperator',
+  'is_operator',
+  'role_id',
+  'user_id',
+  'company_id',
+  'application_id',
+  'password_hash',
+  'password_foreign',
+  'hash',
+  'secret',
+  'secret_hash',
+  'token',
+  'tokens',
+  'key_id',
+  'mac',
+  'seq',
+  'created_at',
+  'updated_at',
+  'deleted_at',
+  'deleted_email_hash',
+  'sessions_ended_at',
+  'tree_version',
+  'seats_held',
+  'includes_all',
+  'granted_by',
+  'granted_at',
+  'revoked_at',
+  'given_at',
+  'joined_at',
+  'left_at',
+  'is_primary',
+  'number',
+  'item',
+  'created_by',
+  'last_used_at',
+  '__proto__',
+  'constructor',
+  'prototype',
+]
+
+for (const database of databases) {
+  test(`no route takes a field that it does not name, at any depth (${database})`, async () => {
+    await using server = await startHouse(database)
+    const operator = await makeKey(server)
+    const ids = await madeIds(server)
+    const before = settled(await allTables(server))
+    let tried = 0
+    for (const [line, call] of Object.entries(CALLS)) {
+      if (!call.body) continue
+      const tag = await tagOf(server, operator, call)
+      for (const field of FORBIDDEN) {
+        // Not by an object of ours, which can't have a `__proto__` of its own.
+        const text: string = JSON.stringify(call.body)
+        const bodies = [`{"${field}":1${text === '{}' ? '' : ','}${text.slice(1)}`]
+        if ('grants' in call.body) bodies.push(text.replace('{"permission"', `{"${field}":1,"permission"`))
+        for (const raw of bodies) {
+          tried++
+          const response = await fetch(`${server.url}${ADMIN}${addressOf(line, call, ids).split(' ')[1]}`, {
+            method: line.split(' ')[0] ?? '',
+            headers: { authorization: `Bearer ${operator}`, 'content-type': 'application/json', 'if-match': tag },
+            body: raw,
+          })
+          assert.equal(response.status, 400, `${line} ${raw}: ${await response.text()}`)
+        }
+      }
+    }
+    assert.ok(tried >= 20 * FORBIDDEN.length, `${tried} tried`)
+    assert.deepEqual(settled(await allTables(server)), before)
+  })
+}

@@ -109,7 +109,7 @@ class Seen {
   }
 }
 
-type Live = { token: string; vaultToken: string; impersonated: string; oneTime: string }
+type Live = { token: string; vaultToken: string; impersonated: string; oneTime: string; apiKey: string }
 
 /** Each route with a secret in each place that somebody might put it, right and wrong, as old clients and as ours. */
 function everyCall({ canaries, password, vaultSecret }: House, live: Live): [string, Call][] {
@@ -180,9 +180,41 @@ function everyCall({ canaries, password, vaultSecret }: House, live: Live): [str
       'GET get-permissions/',
       { token: live.token, headers: { 'x-request-id': id } },
     ]),
+    ...adminCalls(canaries, live, password),
     ['GET get-permissions/', { token: live.impersonated }],
     ['GET get-permissions/', { ...vault, token: live.vaultToken }],
     ['GET /readyz', { token: live.token }],
+  ]
+}
+
+/** The same of the admin API: secrets as keys, in bodies, in addresses. */
+function adminCalls(canaries: Canaries, live: Live, password: string): [string, Call][] {
+  const admin = (line: string, more: Call = {}, key = live.apiKey): [string, Call] => {
+    const [method = '', path = ''] = line.split(' ')
+    return [`${method} /api/v1/admin${path}`, { ...more, headers: { authorization: `Bearer ${key}` } }]
+  }
+  const fresh = canaries.make('a new password', 'new ')
+  const badKey = canaries.make('a broken key', 'clk_')
+  const nobody = '00000000-0000-7000-8000-00000000dead'
+  return [
+    admin('GET /users'),
+    admin('GET /audit'),
+    admin('GET /api-keys'),
+    ...[badKey, live.token, live.oneTime, encodeURIComponent(password)].map((key) => admin('GET /users', {}, key)),
+    admin('POST /users', { body: { email: 'fresh@acme.test', password: fresh, pin: PIN } }),
+    admin('POST /users', { body: { email: password, password: fresh } }),
+    admin('POST /users', { body: { email: 'fresh2@acme.test', password: [fresh] } }),
+    admin('POST /users', { body: { email: 'fresh2@acme.test', [fresh]: 1 } }),
+    admin('POST /users', { body: { email: 'fresh2@acme.test', password: fresh.slice(0, 11) } }),
+    admin(`PUT /users/${nobody}/password`, { body: { password: fresh } }),
+    admin(`PUT /users/${nobody}/password`, { body: { password: { [fresh]: fresh } } }),
+    admin(`PATCH /users/${nobody}`, { raw: `{"pin":"${fresh}` }),
+    admin('POST /applications/shop/secret'),
+    admin('DELETE /applications/shop/secret'),
+    admin('POST /api-keys', { body: { name: 'another' } }),
+    admin(`DELETE /api-keys/${encodeURIComponent(live.apiKey)}`),
+    admin(`GET /users/${encodeURIComponent(live.token)}`),
+    admin(`GET /nowhere?key=${live.apiKey}`),
   ]
 }
 
@@ -201,6 +233,12 @@ async function askAll(house: House, served: Served, live: Live, seen: Seen, when
     for (const rich of when === NORMAL ? [false, true] : [isRich]) {
       const reply = await call(served, line, { ...wish, rich })
       if (reply.status === 200 && line.includes('authenticate')) house.canaries.watch('a token', reply.body.token)
+      // What is asked for is told to whoever asks, once.
+      const told: string | undefined = reply.status === 201 ? (reply.body.secret ?? reply.body.key) : undefined
+      if (told !== undefined) {
+        house.canaries.watch('what was just made', told)
+        continue
+      }
       seen.addReply(`${when}, ${line.slice(0, 40)}`, reply)
     }
   }
@@ -240,6 +278,11 @@ function everyCommand(house: House, live: Live, folder: string): Line[] {
     { args: ['application', 'secret', 'shop', '--json'], purpose: 'a new secret' },
     { args: ['application', 'secret', 'shop', '--remove'] },
     { args: ['throttle', 'list', '--json'] },
+    { args: ['key', 'create', '--name', 'one', '--support'], purpose: 'a new key' },
+    { args: ['key', 'list', '--json'] },
+    { args: ['key', 'revoke', live.apiKey] },
+    { args: ['audit', 'verify', '--json'] },
+    { args: ['audit', 'anchor', '--json'] },
     { args: ['explain', ANNA, '--json'] },
     { args: ['doctor'] },
     { args: ['keys', 'list', '--json'] },
@@ -394,6 +437,11 @@ async function beginSessions({ canaries, env, password, vaultSecret }: House, se
     assert.deepEqual(canaries.in(stderr), [])
     return canaries.watch('a one-time token', JSON.parse(stdout).token)
   }
+  const makeKey = async () => {
+    const { stdout, stderr } = await runCommand(env, ['key', 'create', '--name', 'O1', '--operator', '--json'])
+    assert.deepEqual(canaries.in(stderr), [])
+    return canaries.watch('an API key', JSON.parse(stdout).key)
+  }
   const tokenOf = (reply: Reply) => canaries.watch('a token', reply.body.token)
   const exchanged = await call(served, 'POST impersonation-validation/', { body: { token: await impersonate() } })
   return {
@@ -401,6 +449,7 @@ async function beginSessions({ canaries, env, password, vaultSecret }: House, se
     vaultToken: tokenOf(await signIn(served, ANNA, password, vault)),
     impersonated: canaries.watch('an impersonated token', exchanged.body.auth_token),
     oneTime: await impersonate(),
+    apiKey: await makeKey(),
   }
 }
 
