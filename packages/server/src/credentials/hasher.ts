@@ -66,6 +66,11 @@ export class Hasher {
     return this.#known.has(name) ? this.enter(name, since) : undefined
   }
 
+  /** Whether `enterKnown` would refuse. */
+  refuses(name: string): boolean {
+    return this.#known.has(name) && this.#isFull() && !this.#laneToShorten(this.#lanes.get(name))
+  }
+
   /** `since` of `performance.now()`: who waited elsewhere has waited. @throws AppError `busy` when all places are taken */
   enter(name: string, since = performance.now()): Place {
     const lane = this.#lanes.get(name) ?? { held: 0, waiting: [] }

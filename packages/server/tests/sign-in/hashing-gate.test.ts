@@ -165,6 +165,9 @@ describe('the gate before the hashing', () => {
       using _last = hasher.enter('another')
       // Known or not, right or wrong: nobody is looked up.
       for (const name of [ANNA, 'nobody@who.test']) assert.equal((await signIn(server, name, 'x')).status, 503)
+      // Unread: what would be refused for its form is told the same, and the connection goes on.
+      for (const raw of ['{"username":', 'x'.repeat(100_000)])
+        assert.equal((await call(server, 'POST authenticate/', { raw })).status, 503)
       // What claims to be an application that nobody signed in to takes no place, and is told what it is.
       assert.equal((await signIn(server, ANNA, PASSWORD, { module: 'no-such-application' })).status, 401)
     }

@@ -1,9 +1,11 @@
-import type { FastifyInstance } from 'fastify'
+import type { FastifyInstance, onRequestHookHandler } from 'fastify'
 import { Type } from 'typebox'
 import type { Context } from '../../context.ts'
+import { busy } from '../../credentials/hasher.ts'
 import { signIn } from '../../sign-in/index.ts'
 import { isRichClient, readClaim, readUserAddress } from '../callers.ts'
 import { DEADLINE_MS } from '../deadline.ts'
+import { boundRest } from '../drain.ts'
 import { COMPANY_PERMISSIONS, companyPermissions, EXPIRY, expiry, USER, userObject } from './shapes.ts'
 
 /** A name and a password are short; what is longer is refused before it is read. */
@@ -16,10 +18,26 @@ const ANSWER = Type.Object({
   user: Type.Optional(USER),
 })
 
+/** Before the body is read: in a rush most are told to come back, and each takes time from those who are let in. */
+function refuseInRush(ctx: Context): onRequestHookHandler {
+  return (request, _reply, done) => {
+    const module = request.headers['x-license-module']
+    if (typeof module !== 'string' || !ctx.hasher.refuses(module)) return done()
+    // Mostly it came with the head.
+    setImmediate(() => boundRest(request.raw))
+    done(busy())
+  }
+}
+
 export function authenticateRoute(app: FastifyInstance, ctx: Context): void {
   app.post(
     '/authenticate/',
-    { bodyLimit: SIGN_IN_BODY_LIMIT, handlerTimeout: DEADLINE_MS, schema: { response: { 200: ANSWER } } },
+    {
+      bodyLimit: SIGN_IN_BODY_LIMIT,
+      handlerTimeout: DEADLINE_MS,
+      schema: { response: { 200: ANSWER } },
+      onRequest: refuseInRush(ctx),
+    },
     async (request) => {
       const claim = { ...readClaim(request), userAddress: readUserAddress(request) }
       const signedIn = await signIn(ctx, claim, request.body)
