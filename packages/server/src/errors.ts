@@ -23,6 +23,7 @@ export const CATALOGUE = {
   email_of_deleted: { status: 409, title: 'The address belonged to a user who was deleted' },
   id_taken: { status: 409, title: 'The id is taken' },
   already_there: { status: 409, title: 'It is there already' },
+  managed_elsewhere: { status: 409, title: 'Another company manages the account' },
   not_included: { status: 409, title: 'The license does not include this' },
   no_license: { status: 409, title: 'The company has no license for the application' },
   no_seat: { status: 409, title: 'The member holds no seat' },

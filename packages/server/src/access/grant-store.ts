@@ -21,6 +21,11 @@ export async function endGrants(db: Db, key: SeatKey, now: number): Promise<void
     .execute()
 }
 
+/** What was written as reasons for a user's grants: people name people there. */
+export async function blankReasons(db: Db, userId: string): Promise<void> {
+  await db.updateTable('grants').set({ reason: '' }).where('user_id', '=', userId).where('reason', '<>', '').execute()
+}
+
 /** A grant as it is managed: a permission or a role, by name. */
 export type MemberGrant = Interval & {
   id: string
@@ -110,26 +115,33 @@ export async function revokeGrant(db: Db, companyId: string, id: string, now: nu
   return revoked.numUpdatedRows === 1n
 }
 
-type Holder = { company_id: string; application_id: string; user_id: string }
+/** What ended with the seat of before, the latest first. */
+export async function listEndedGrants(
+  db: Db,
+  of: { userId: string; companyId: string; applicationId: string },
+): Promise<MemberGrant[]> {
+  const rows = await selectGrants(db)
+    .where('g.user_id', '=', of.userId)
+    .where('g.company_id', '=', of.companyId)
+    .where('g.application_id', '=', of.applicationId)
+    .where('g.ended_with_seat', '=', 1)
+    .orderBy('g.revoked_at', 'desc')
+    .orderBy('g.id')
+    .execute()
+  return rows.map(asGrant)
+}
 
-/** Gives back what ended with the seat, under the seat of now. Of roles that were deleted meanwhile nothing comes back. Tells how many. */
-export async function restoreGrants(db: Db, key: Holder, seat: number): Promise<number> {
-  const restored = await db
+/** Gives one back, under the seat of now. */
+export async function restoreGrant(db: Db, companyId: string, id: string, seat: number): Promise<void> {
+  await db
     .updateTable('grants')
     .set({ revoked_at: STANDS, seat, ended_with_seat: 0 })
-    .where('user_id', '=', key.user_id)
-    .where('company_id', '=', key.company_id)
-    .where('application_id', '=', key.application_id)
-    .where('ended_with_seat', '=', 1)
-    .where((e) =>
-      e.or([
-        e('role_id', 'is', null),
-        e('role_id', 'in', e.selectFrom('roles').select('roles.id').where('roles.deleted_at', 'is', null)),
-      ]),
-    )
-    .executeTakeFirst()
-  return Number(restored.numUpdatedRows)
+    .where('id', '=', id)
+    .where('company_id', '=', companyId)
+    .execute()
 }
+
+type Holder = { company_id: string; application_id: string; user_id: string }
 
 /** What ended with a seat of before stays ended from now on. */
 export async function forgetEndedGrants(db: Db, key: Holder): Promise<void> {

@@ -4,6 +4,7 @@ import { audit } from '../audit/write.ts'
 import type { Context } from '../context.ts'
 import type { Tx } from '../db/database.ts'
 import { STANDS } from '../db/tables.ts'
+import { lockUser } from '../directory/user-store.ts'
 import type { Interval } from '../domain/interval.ts'
 import { pathToRoot, ROOT, type Tree } from '../domain/tree.ts'
 import { AppError } from '../errors.ts'
@@ -11,8 +12,7 @@ import { givenPermissions, idsOf, type LoadedTree, loadTree, requireGiving } fro
 import { findGrant, insertGrant, listMemberGrants, type MemberGrant, revokeGrant } from './grant-store.ts'
 import { findLicense, type StoredLicense } from './license-store.ts'
 import { holdTree, listRoles, type StoredRole } from './role-store.ts'
-import { findSeat, type Seat } from './seat-store.ts'
-import type { SeatOf } from './seats.ts'
+import { findSeat, type Seat, type SeatOf } from './seat-store.ts'
 
 /** What is given: a permission or a role, for a while. */
 export type WantedGrant = Interval & { reason: string } & ({ permission: string } | { role: string })
@@ -42,6 +42,8 @@ export async function loadOffer(ctx: Context, tx: Tx, of: Omit<SeatOf, 'userId'>
 /** Gives a seat's holder a permission or a role. @throws AppError `no_seat`, `already_there`, `invalid_input`, `operator_only`, `not_included`, `not_allowed` */
 export async function giveGrant(ctx: Context, by: By, of: SeatOf, wanted: WantedGrant): Promise<MemberGrant> {
   return actInTransaction(ctx, by, async (tx) => {
+    // First, as whatever takes the seat away does.
+    await lockUser(tx, ctx.db.kind, of.userId)
     const offer = await loadOffer(ctx, tx, of)
     const seat = await findSeat(tx, asKey(of))
     if (!seat)
@@ -122,11 +124,14 @@ export async function takeGrant(
   cascades: boolean,
 ): Promise<{ revoked: string[] }> {
   return actInTransaction(ctx, by, async (tx) => {
+    const found = await findGrant(tx, companyId, id)
+    if (!found) throw noGrant()
+    await lockUser(tx, ctx.db.kind, found.userId)
     const grant = await findGrant(tx, companyId, id)
     if (!grant || grant.revokedAt !== null) throw noGrant()
     const of = { userId: grant.userId, companyId, applicationId: grant.applicationId }
     const offer = await loadOffer(ctx, tx, of)
-    const others = grant.permission === null ? [] : await stillGiving(tx, of, offer, grant)
+    const others = grant.permission === null ? [] : await stillGiving(tx, of, offer, grant, ctx.now())
     if (others.length > 0 && !cascades) throw neededBy(grant, others)
     const all = [grant, ...others]
     for (const each of all) await takeIn(ctx, tx, by, of, offer, each)
@@ -164,7 +169,7 @@ export async function takeIn(
 }
 
 /** The other grants by which the permission of this one stays. @throws AppError `given_by_license` */
-async function stillGiving(tx: Tx, of: SeatOf, offer: Offer, grant: MemberGrant): Promise<MemberGrant[]> {
+async function stillGiving(tx: Tx, of: SeatOf, offer: Offer, grant: MemberGrant, now: number): Promise<MemberGrant[]> {
   const slug = grant.permission ?? ''
   const { tree } = offer.tree
   const ofLicense = offer.roles.filter(
@@ -176,7 +181,9 @@ async function stillGiving(tx: Tx, of: SeatOf, offer: Offer, grant: MemberGrant)
     })
   const grants = await listMemberGrants(tx, of)
   return grants.filter((other) => {
-    if (other.id === grant.id || other.endsAt <= grant.startsAt) return false
+    // Only while this one would still give it itself.
+    const isBeside = other.endsAt > Math.max(grant.startsAt, now) && other.startsAt < grant.endsAt
+    if (other.id === grant.id || !isBeside) return false
     const gives = other.role
       ? (offer.roles.find((role) => role.id === other.role?.id)?.permissions ?? [])
       : [other.permission ?? '']

@@ -63,7 +63,7 @@ export async function changeLicense(
     const stored = present(await lockLicense(tx, ctx.db.kind, key))
     const wanted = change(stored)
     const [before, after] = [told(stored), told(wanted)]
-    if (JSON.stringify(before) === JSON.stringify(after)) return stored
+    if (wanted.note === stored.note && JSON.stringify(before) === JSON.stringify(after)) return stored
     await updateLicense(tx, key, { ...wanted, includesAll: wanted.includes === 'all' }, ctx.now())
     await storeSets(ctx, tx, key, wanted)
     await audit(ctx, tx, by, { act: 'license.changed', ...ofLicense(key), data: { before, after } })
@@ -84,7 +84,7 @@ async function storeSets(ctx: Context, tx: Tx, key: LicenseKey, wanted: WantedLi
   await replaceLicenseRoles(tx, key, [...new Set(wanted.roles.map((role) => own.get(role) ?? 0))])
 }
 
-/** As it is audited. */
+/** As it is audited: without the note, since people write of people. */
 function told(license: WantedLicense) {
   return {
     from: license.startsAt,
@@ -94,7 +94,6 @@ function told(license: WantedLicense) {
     suspended: license.isSuspended,
     permissions: license.includes === 'all' ? 'all' : [...license.includes].sort(),
     roles: [...license.roles].sort(),
-    note: license.note,
   }
 }
 

@@ -1,5 +1,5 @@
 import type { Refusal } from '../domain/effective.ts'
-import { byCodePoint } from '../domain/tree.ts'
+import { byCodePoint, ROOT, SUPERUSER } from '../domain/tree.ts'
 import type { Told } from './explain-facts.ts'
 
 /** A call of the admin API, from below `/api/v1/admin`. */
@@ -9,16 +9,17 @@ export type Call = { method: 'POST' | 'PUT' | 'PATCH'; path: string; body: Recor
 export function mendingCalls({ situation, explanation }: Told): Call[] {
   if (explanation.allowed) return []
   const refusals = explanation.links.flatMap(({ refusal }) => refusal ?? [])
-  const { because } = explanation
-  const last = because === 'not_granted' || because === 'not_included' ? [because] : laterRefusals(explanation)
-  return [...refusals, ...last].map((refusal) => mendingCall(refusal, situation, explanation.slug))
+  return [...refusals, ...laterRefusals(situation, explanation)].map((refusal) =>
+    mendingCall(refusal, situation, explanation.slug),
+  )
 }
 
-/** What would still be missing when all links held. */
-function laterRefusals({ slug, paths, isIncluded }: Told['explanation']): Refusal[] {
-  if (slug === 'use_app') return []
+/** What would still be missing when all links held. A license that is new includes all but `is_superuser`. */
+function laterRefusals({ license }: Told['situation'], { slug, paths, isIncluded }: Told['explanation']): Refusal[] {
+  if (slug === ROOT) return []
   const isGranted = paths.some(({ phase }) => phase === 'in_force')
-  return [...(isGranted ? [] : ['not_granted' as const]), ...(isIncluded ? [] : ['not_included' as const])]
+  const willBeIncluded = isIncluded || (license === null && slug !== SUPERUSER)
+  return [...(isGranted ? [] : ['not_granted' as const]), ...(willBeIncluded ? [] : ['not_included' as const])]
 }
 
 function mendingCall(refusal: Refusal, situation: Told['situation'], slug: string): Call {
@@ -63,6 +64,9 @@ function mendingCall(refusal: Refusal, situation: Told['situation'], slug: strin
 function withSlug({ license, application: { tree } }: Told['situation'], slug: string): string[] {
   const includes = license?.includes ?? 'all'
   const slugOf = new Map([...tree.rankById].map(([id, rank]) => [id, tree.slugs[rank] ?? '']))
-  const named = includes === 'all' ? tree.slugs : includes.named.map((id) => slugOf.get(id) ?? '')
+  const named =
+    includes === 'all'
+      ? tree.slugs.filter((each) => each !== SUPERUSER)
+      : includes.named.map((id) => slugOf.get(id) ?? '')
   return [...new Set([...named, slug])].sort(byCodePoint)
 }

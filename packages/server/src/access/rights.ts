@@ -12,8 +12,8 @@ import { etagOf, requireMatch } from './etag.ts'
 import { loadExplainedApplication, loadSituation } from './explain-facts.ts'
 import { listMemberGrants, type MemberGrant } from './grant-store.ts'
 import { giveIn, loadOffer, takeIn, type WantedGrant } from './grants.ts'
-import { findSeat } from './seat-store.ts'
-import { giveSeatIn, type SeatOf } from './seats.ts'
+import { findSeat, type SeatOf } from './seat-store.ts'
+import { giveSeatIn } from './seats.ts'
 
 /** What a member was given in one application, as a whole: what a matrix shows and saves. */
 export type Rights = { seat: Interval | null; grants: readonly MemberGrant[] }
@@ -25,6 +25,8 @@ export type RightsChange = {
   /** Slugs that are effective only before, and only after. */
   loses: string[]
   gains: string[]
+  /** Of what is stored afterwards; of a preview, of what it would be. */
+  etag: string
 }
 
 export async function loadRights(db: Db, of: SeatOf): Promise<Rights> {
@@ -50,7 +52,7 @@ export async function changeRights(
   seen: string,
   { isPreview }: { isPreview: boolean },
 ): Promise<RightsChange> {
-  let change: RightsChange = { loses: [], gains: [] }
+  let change: RightsChange = { loses: [], gains: [], etag: '' }
   try {
     await actInTransaction(ctx, by, async (tx) => {
       await lockUser(tx, ctx.db.kind, of.userId)
@@ -58,7 +60,8 @@ export async function changeRights(
         throw new AppError('not_found', { detail: 'There is no such member of this company.' })
       const before = await effectiveIn(ctx, tx, of)
       await store(ctx, tx, by, of, wanted, seen)
-      change = difference(before, await effectiveIn(ctx, tx, of))
+      const etag = rightsEtag(await loadRights(tx, of))
+      change = { ...difference(before, await effectiveIn(ctx, tx, of)), etag }
       if (isPreview) throw new Preview()
     })
   } catch (error) {
@@ -106,7 +109,7 @@ async function effectiveIn(ctx: Context, tx: Tx, of: SeatOf): Promise<readonly s
   return effective(explained.tree, situation, ctx.now())
 }
 
-function difference(before: readonly string[], after: readonly string[]): RightsChange {
+function difference(before: readonly string[], after: readonly string[]): Omit<RightsChange, 'etag'> {
   return {
     loses: before.filter((slug) => !after.includes(slug)),
     gains: after.filter((slug) => !before.includes(slug)),

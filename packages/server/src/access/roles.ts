@@ -109,11 +109,18 @@ async function readPermissions(
   const license = await findLicense(tx, { companyId: owner.companyId, applicationId: owner.applicationId })
   const added = slugs.filter((slug) => !before.includes(slug))
   requireGiving(by, owner.companyId, givenPermissions(tree, license, added))
+  // What only operators may give only they take; whether the license includes it is no matter then.
+  const gone = before.filter((slug) => !slugs.includes(slug))
+  requireGiving(
+    by,
+    owner.companyId,
+    givenPermissions(tree, license, gone).map((each) => ({ ...each, isIncluded: true })),
+  )
   return ids
 }
 
 function requireOwner(by: By, { companyId }: RoleOwner): void {
-  const gift = companyId === null ? ({ kind: 'application' } as const) : ({ kind: 'seat', companyId } as const)
+  const gift = companyId === null ? ({ kind: 'application' } as const) : ({ kind: 'role', companyId } as const)
   const refusal = giftRefusal(by.actor, gift)
   if (refusal) throw giftRefused(refusal)
 }

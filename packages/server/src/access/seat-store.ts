@@ -14,6 +14,9 @@ export async function takeSeat(db: Db, companyId: string, applicationId: string)
   return taken.numUpdatedRows === 1n
 }
 
+/** Whose seat: a member's in a company, for an application. */
+export type SeatOf = { userId: string; companyId: string; applicationId: string }
+
 export type SeatKey = { company_id: string; application_id: string; user_id: string }
 
 export type Seat = Interval & { number: number }

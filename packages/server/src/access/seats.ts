@@ -8,7 +8,9 @@ import { lockUser } from '../directory/user-store.ts'
 import type { Interval } from '../domain/interval.ts'
 import { giftRefusal } from '../domain/power.ts'
 import { AppError } from '../errors.ts'
-import { endGrants, forgetEndedGrants, restoreGrants } from './grant-store.ts'
+import { givenPermissions } from './given-permissions.ts'
+import { endGrants, forgetEndedGrants, listEndedGrants, restoreGrant } from './grant-store.ts'
+import { loadOffer } from './grants.ts'
 import { findLicense } from './license-store.ts'
 import {
   deleteSeat,
@@ -17,12 +19,10 @@ import {
   insertSeat,
   type Seat,
   type SeatKey,
+  type SeatOf,
   setSeatInterval,
   takeSeat,
 } from './seat-store.ts'
-
-/** Whose seat: a member's in a company, for an application. */
-export type SeatOf = { userId: string; companyId: string; applicationId: string }
 
 /** Takes a member's seat away: all grants under it end with it, and stay as ended. False when there was none. */
 export async function takeSeatAway(tx: Tx, key: SeatKey, now: number): Promise<boolean> {
@@ -43,7 +43,6 @@ export async function giveSeat(
   of: SeatOf,
   wanted: { interval: (before: Interval | undefined) => Interval; restores: boolean },
 ): Promise<{ seat: Seat; isNew: boolean; restored: number }> {
-  requireGift(by, of.companyId)
   return actInTransaction(ctx, by, (tx) => giveSeatIn(ctx, tx, by, of, wanted))
 }
 
@@ -68,6 +67,7 @@ export async function giveSeatIn(
   if (before) {
     if (before.startsAt === interval.startsAt && before.endsAt === interval.endsAt)
       return { seat: before, isNew: false, restored: 0 }
+    requireGift(by, companyId)
     await setSeatInterval(tx, key, interval)
     await audit(ctx, tx, by, {
       act: 'seat.changed',
@@ -76,12 +76,30 @@ export async function giveSeatIn(
     })
     return { seat: { ...before, ...interval }, isNew: false, restored: 0 }
   }
+  requireGift(by, companyId)
   if (!(await takeSeat(tx, companyId, applicationId))) throw await whyNoSeat(tx, of)
   const number = await insertSeat(tx, key, interval, ctx.now())
-  const restored = wanted.restores ? await restoreGrants(tx, key, number) : 0
+  const restored = wanted.restores ? await restore(ctx, tx, by, of, number) : []
   await forgetEndedGrants(tx, key)
   await audit(ctx, tx, by, { act: 'seat.given', ...about, data: { after: told, restored_grants: restored } })
-  return { seat: { number, ...interval }, isNew: true, restored }
+  return { seat: { number, ...interval }, isNew: true, restored: restored.length }
+}
+
+/** What ended with the seat of before and may be given by this one, each once. Of roles that were deleted meanwhile nothing comes back. */
+async function restore(ctx: Context, tx: Tx, by: By, of: SeatOf, seat: number): Promise<string[]> {
+  const offer = await loadOffer(ctx, tx, of)
+  const restored = new Map<string, string>()
+  for (const grant of await listEndedGrants(tx, of)) {
+    const role = grant.role && offer.roles.find(({ id }) => id === grant.role?.id)
+    if (grant.role && !role) continue
+    const permissions = givenPermissions(offer.tree, offer.license, role?.permissions ?? [grant.permission ?? ''])
+    if (giftRefusal(by.actor, { kind: 'permissions', companyId: of.companyId, permissions })) continue
+    const what = JSON.stringify([grant.role?.id ?? grant.permission, grant.startsAt, grant.endsAt])
+    if (restored.has(what)) continue
+    await restoreGrant(tx, of.companyId, grant.id, seat)
+    restored.set(what, grant.id)
+  }
+  return [...restored.values()]
 }
 
 async function whyNoSeat(tx: Tx, { companyId, applicationId }: SeatOf): Promise<AppError> {

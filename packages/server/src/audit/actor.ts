@@ -11,6 +11,8 @@ export type Actor = Standing & {
   name: string
   /** The person, where there is one. */
   userId: string | null
+  /** When its power ends by itself; null: it does not. */
+  expiresAt: number | null
 }
 
 /** Who acts, by which request, and whether that still holds. */
@@ -32,6 +34,7 @@ export function bySystem(id: string): By {
     id,
     name: id,
     userId: null,
+    expiresAt: null,
     power: { kind: 'operator' },
     scopes: EVERYTHING,
   }

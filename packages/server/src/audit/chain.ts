@@ -1,13 +1,16 @@
 import { createHmac, hkdfSync } from 'node:crypto'
 import { sql } from 'kysely'
+import type { Context } from '../context.ts'
 import type { Database, Db, Tx } from '../db/database.ts'
 import type { KeyRing } from '../keys/ring.ts'
+import { bySystem } from './actor.ts'
 import { type EntryRow, sealedText } from './entry.ts'
+import { audit } from './write.ts'
 
 /** Any number of ours: one process seals at a time, whichever. */
 const SEAL_LOCK = 7_313_003
 const BATCH = 500
-/** Where the chain begins when its beginning was cleared away: `<seq> <mac>` of the last one that went. */
+/** Where the chain begins when its beginning was cleared away: `<seq> <mac> <key id> <mac of these>` of the last one that went. */
 const START = 'audit_start'
 const PURPOSE = 'audit chain'
 
@@ -74,15 +77,33 @@ export async function lastSealed(db: Db): Promise<Anchor> {
   return row?.seq && row.mac !== null ? { seq: row.seq, mac: row.mac } : chainStart(db)
 }
 
-/** What the first entry that is there follows on. */
-export async function chainStart(db: Db): Promise<Anchor> {
+/** What the first entry that is there follows on, and whether the house itself noted that. */
+export async function readStart(db: Db, ring: KeyRing): Promise<{ start: Anchor; isSigned: boolean }> {
   const row = await db.selectFrom('house').select('value').where('name', '=', START).executeTakeFirst()
-  const [, seq = '', mac = ''] = /^(\d+) (\S+)$/.exec(row?.value ?? '') ?? []
+  if (!row) return { start: NOTHING_SEALED, isSigned: true }
+  const [seq = '', mac = '', keyId = '', signature = ''] = row.value.split(' ')
+  const start = { seq: Number(seq), mac }
+  return { start, isSigned: signature !== '' && signature === signStart(ring, keyId, start) }
+}
+
+async function chainStart(db: Db): Promise<Anchor> {
+  const row = await db.selectFrom('house').select('value').where('name', '=', START).executeTakeFirst()
+  const [seq = '', mac = ''] = row?.value.split(' ') ?? []
   return seq === '' ? NOTHING_SEALED : { seq: Number(seq), mac }
 }
 
+function signStart(ring: KeyRing, keyId: string, { seq, mac }: Anchor): string | undefined {
+  const key = chainKey(ring, keyId)
+  return key && createHmac('sha256', key).update(`begins after ${seq} ${mac}`).digest('base64url')
+}
+
 /** Clears away sealed entries of before a moment, some at a time; the chain begins after them. Tells how many. */
-export async function purgeSealed(tx: Tx, before: number, limit: number): Promise<number> {
+export async function purgeSealed(
+  ctx: Pick<Context, 'now' | 'keys'>,
+  tx: Tx,
+  before: number,
+  limit: number,
+): Promise<number> {
   const rows = await tx
     .selectFrom('audit_entries')
     .select(['id', 'at', 'seq', 'mac'])
@@ -98,11 +119,17 @@ export async function purgeSealed(tx: Tx, before: number, limit: number): Promis
   const ids = old.map((row) => row.id)
   await tx.deleteFrom('audit_personal').where('entry_id', 'in', ids).execute()
   await tx.deleteFrom('audit_entries').where('id', 'in', ids).execute()
-  const value = `${last.seq} ${last.mac}`
+  const start = { seq: last.seq ?? 0, mac: last.mac ?? '' }
+  const value = `${start.seq} ${start.mac} ${ctx.keys.current} ${signStart(ctx.keys, ctx.keys.current, start)}`
   await tx
     .insertInto('house')
     .values({ name: START, value })
     .onConflict((c) => c.column('name').doUpdateSet({ value }))
     .execute()
+  await audit(ctx, tx, bySystem('clearing away'), {
+    act: 'audit.purged',
+    target: { kind: 'audit', id: 'audit' },
+    data: { entries: old.length, up_to: last.seq },
+  })
   return old.length
 }

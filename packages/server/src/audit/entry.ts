@@ -33,6 +33,7 @@ export const ACTS = [
   'application.switched_on',
   'application.switched_off',
   'application.secret_changed',
+  'application.signed_out',
   'token.revoked',
   'throttle.lifted',
   'impersonation.started',
@@ -61,10 +62,11 @@ export function sealedText(row: EntryRow): string {
     row.request_id,
     row.data,
     row.personal_hash,
+    row.source_hash,
   ])
 }
 
-/** What an entry keeps of its personal part; salted, so that nobody finds it again by guessing. */
+/** What an entry keeps of a personal part; salted, so that nobody finds it again by guessing. */
 export function personalHash(entryId: string, salt: string, data: string): string {
   return createHash('sha256')
     .update(JSON.stringify([entryId, salt, data]))

@@ -14,15 +14,16 @@ export type AuditQuery = {
   limit: number
 }
 
-export type ReadEntry = EntryRow & { personal: string | null }
+export type ReadEntry = EntryRow & { personal: string | null; source: string | null }
 
 /** The newest first. */
 export async function listEntries(db: Db, wanted: AuditQuery): Promise<ReadEntry[]> {
   let query = db
     .selectFrom('audit_entries as a')
-    .leftJoin('audit_personal as p', 'p.entry_id', 'a.id')
+    .leftJoin('audit_personal as p', (join) => join.onRef('p.entry_id', '=', 'a.id').on('p.part', '=', 'about'))
+    .leftJoin('audit_personal as f', (join) => join.onRef('f.entry_id', '=', 'a.id').on('f.part', '=', 'source'))
     .selectAll('a')
-    .select('p.data as personal')
+    .select(['p.data as personal', 'f.data as source'])
     .orderBy('a.id', 'desc')
     .limit(wanted.limit)
   if (wanted.companyId !== undefined) query = query.where('a.company_id', '=', wanted.companyId)

@@ -10,7 +10,13 @@ export function giftRefused({ because, slugs }: GiftRefusal): AppError {
     case 'not_included':
       return new AppError('not_included', { detail: `The company's license does not include ${list}.` })
     case 'more_than_own':
-      return new AppError('not_allowed', { detail: 'A key can not be given more than the one that makes it has.' })
+      return new AppError('not_allowed', {
+        detail: 'A key gives nobody more than it has itself, nor for somebody else, nor for longer.',
+      })
+    case 'scope_missing':
+      return new AppError('scope_missing', {
+        detail: 'This also gives a membership or a seat: the key needs "members:write" or "seats:write" for that.',
+      })
     case 'not_yours':
       return new AppError('not_allowed', { detail: 'This is not yours to give. Ask an operator of the house.' })
   }

@@ -1,6 +1,6 @@
 import type { Db } from '../db/database.ts'
 import type { KeyRing } from '../keys/ring.ts'
-import { type Anchor, chainKey, chainMac, chainStart } from './chain.ts'
+import { type Anchor, chainKey, chainMac, readStart } from './chain.ts'
 import { type EntryRow, personalHash } from './entry.ts'
 
 export type Verdict = {
@@ -9,6 +9,8 @@ export type Verdict = {
   last: Anchor
   /** Written, and not sealed yet. */
   unsealed: number
+  /** Anchors of what was cleared away since, which nothing is left to be compared with. */
+  outdated: number
   /** The first link that does not hold; null when all do. */
   broken: { seq: number; id: string | null; says: string } | null
 }
@@ -17,7 +19,8 @@ const PAGE = 1_000
 
 /** Goes through the whole chain from its beginning. An anchor that was kept elsewhere must be in it. */
 export async function verifyChain(db: Db, ring: KeyRing, anchors: readonly Anchor[] = []): Promise<Verdict> {
-  const start = await chainStart(db)
+  const { start, isSigned } = await readStart(db, ring)
+  const outdated = anchors.filter((anchor) => anchor.seq < start.seq).length
   const wanted = new Map(anchors.map((anchor) => [anchor.seq, anchor.mac]))
   const { unsealed } = await db
     .selectFrom('audit_entries')
@@ -26,7 +29,19 @@ export async function verifyChain(db: Db, ring: KeyRing, anchors: readonly Ancho
     .executeTakeFirstOrThrow()
   let last = start
   let entries = 0
-  const verdict = (broken: Verdict['broken']): Verdict => ({ entries, last, unsealed: Number(unsealed), broken })
+  const verdict = (broken: Verdict['broken']): Verdict => ({
+    entries,
+    last,
+    unsealed: Number(unsealed),
+    outdated,
+    broken,
+  })
+  if (!isSigned)
+    return verdict({
+      seq: start.seq + 1,
+      id: null,
+      says: 'where it begins was changed, or noted with a key that the ring lacks',
+    })
   const startFault = anchorFault(wanted, last)
   if (startFault !== undefined) return verdict({ seq: last.seq, id: null, says: startFault })
   for (;;) {
@@ -49,18 +64,28 @@ export async function verifyChain(db: Db, ring: KeyRing, anchors: readonly Ancho
   return verdict(null)
 }
 
-type Read = EntryRow & { salt: string | null; personal: string | null }
+type Read = EntryRow & { parts: { part: 'about' | 'source'; salt: string; data: string }[] }
 
-function readPage(db: Db, after: number): Promise<Read[]> {
-  return db
-    .selectFrom('audit_entries as a')
-    .leftJoin('audit_personal as p', 'p.entry_id', 'a.id')
-    .selectAll('a')
-    .select(['p.salt', 'p.data as personal'])
-    .where('a.seq', '>', after)
-    .orderBy('a.seq')
+async function readPage(db: Db, after: number): Promise<Read[]> {
+  const rows = await db
+    .selectFrom('audit_entries')
+    .selectAll()
+    .where('seq', '>', after)
+    .orderBy('seq')
     .limit(PAGE)
     .execute()
+  if (rows.length === 0) return []
+  const parts = await db
+    .selectFrom('audit_personal')
+    .select(['entry_id', 'part', 'salt', 'data'])
+    .where(
+      'entry_id',
+      'in',
+      rows.map((row) => row.id),
+    )
+    .execute()
+  const byEntry = Map.groupBy(parts, (each) => each.entry_id)
+  return rows.map((row) => ({ ...row, parts: byEntry.get(row.id) ?? [] }))
 }
 
 function linkFault(ring: KeyRing, before: Anchor, row: Read): string | undefined {
@@ -69,9 +94,11 @@ function linkFault(ring: KeyRing, before: Anchor, row: Read): string | undefined
   if (!key) return `it was sealed with the key ${row.key_id}, which the key ring lacks`
   if (chainMac(key, before.mac, row) !== row.mac) return 'it was changed, or the one before it was'
   // Erased is no fault; changed is.
-  if (row.personal === null || row.salt === null) return undefined
-  if (personalHash(row.id, row.salt, row.personal) !== row.personal_hash) return 'its personal part was changed'
-  return undefined
+  const isChanged = row.parts.some(
+    ({ part, salt, data }) =>
+      personalHash(row.id, salt, data) !== (part === 'about' ? row.personal_hash : row.source_hash),
+  )
+  return isChanged ? 'its personal part was changed' : undefined
 }
 
 function anchorFault(wanted: Map<number, string>, { seq, mac }: Anchor): string | undefined {

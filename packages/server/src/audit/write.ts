@@ -2,7 +2,7 @@ import { randomBytes } from 'node:crypto'
 import { v7 as uuid } from 'uuid'
 import type { Context } from '../context.ts'
 import type { Tx } from '../db/database.ts'
-import type { By } from './actor.ts'
+import { actorReference, type By } from './actor.ts'
 import { type Act, personalHash } from './entry.ts'
 
 export type Happened = {
@@ -10,7 +10,7 @@ export type Happened = {
   target: { kind: string; id: string }
   companyId?: string | undefined
   applicationId?: string | undefined
-  /** What was before and after, or whatever else tells what happened: no secret, and nothing of a person. */
+  /** What was before and after, or whatever else tells what happened: no secret, nothing of a person, no free text. */
   data?: object
   /** What of it is a person's: kept where it can be erased, found by whose it is. */
   personal?: { subject: string; data: object }
@@ -18,10 +18,11 @@ export type Happened = {
 
 /** Writes down what happened, in the transaction in which it happens. Its place in the chain comes later (jobs/seal.ts). */
 export async function audit(ctx: Pick<Context, 'now'>, tx: Tx, by: By, happened: Happened): Promise<void> {
-  const { actor } = by
+  const { actor, source } = by
   const id = uuid()
-  const personal = personalPart(by, happened)
-  const salt = randomBytes(16).toString('base64url')
+  const about = happened.personal && part(id, happened.personal.subject, happened.personal.data)
+  // The actor's own, whoever it was done to: it goes with the actor.
+  const from = source === null ? undefined : part(id, actor.userId ?? actorReference(actor), { source })
   await tx
     .insertInto('audit_entries')
     .values({
@@ -37,24 +38,28 @@ export async function audit(ctx: Pick<Context, 'now'>, tx: Tx, by: By, happened:
       application_id: happened.applicationId ?? null,
       request_id: by.requestId,
       data: JSON.stringify(happened.data ?? {}),
-      personal_hash: personal ? personalHash(id, salt, personal.data) : null,
+      personal_hash: about?.hash ?? null,
+      source_hash: from?.hash ?? null,
       seq: null,
       mac: null,
       key_id: null,
     })
     .execute()
-  if (personal)
-    await tx
-      .insertInto('audit_personal')
-      .values({ entry_id: id, subject_id: personal.subject, salt, data: personal.data })
-      .execute()
+  for (const [name, each] of [
+    ['about', about],
+    ['source', from],
+  ] as const)
+    if (each)
+      await tx
+        .insertInto('audit_personal')
+        .values({ ...each.row, part: name })
+        .execute()
 }
 
-/** Where a request came from is somebody's too: the subject's when there is one, else the actor's. */
-function personalPart({ actor, source }: By, { personal }: Happened): { subject: string; data: string } | undefined {
-  if (!personal && source === null) return undefined
-  const subject = personal?.subject ?? actor.userId ?? actor.id
-  return { subject, data: JSON.stringify({ ...personal?.data, ...(source === null ? {} : { source }) }) }
+function part(entryId: string, subject: string, told: object) {
+  const salt = randomBytes(16).toString('base64url')
+  const data = JSON.stringify(told)
+  return { hash: personalHash(entryId, salt, data), row: { entry_id: entryId, subject_id: subject, salt, data } }
 }
 
 /** What is a person's in all entries, for good. The chain holds: it has no more than hashes of it. */

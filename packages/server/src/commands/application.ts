@@ -2,8 +2,8 @@ import type { Command } from 'commander'
 import { COMMAND_LINE } from '../audit/actor.ts'
 import type { Context } from '../context.ts'
 import { switchApplication } from '../credentials/accounts.ts'
-import { newSecret, secretHash } from '../credentials/secrets.ts'
-import { listApplications, setApplicationSecret, setSourceNetworks } from '../directory/application-store.ts'
+import { changeApplication, replaceSecret } from '../credentials/application-acts.ts'
+import { listApplications } from '../directory/application-store.ts'
 import { isNetwork } from '../domain/address.ts'
 import { CommandError } from '../errors.ts'
 import { requireApplicationCalled, wrongUse } from './find.ts'
@@ -83,10 +83,9 @@ async function list(ctx: Context, options: Options): Promise<void> {
 
 async function makeSecret(ctx: Context, id: string, options: Options): Promise<void> {
   const application = await requireApplicationCalled(ctx, id)
-  const secret = newSecret('cls_')
-  await ctx.db.transaction((tx) => setApplicationSecret(tx, application.id, secretHash(secret), ctx.now()))
+  const secret = await replaceSecret(ctx, COMMAND_LINE, application.id, 'new')
   print(options.json, { application: application.id, secret }, () => [
-    secret,
+    secret ?? '',
     `This is the secret of ${application.name} from now on. Keep it: it is shown this once, and only its hash is stored.`,
   ])
 }
@@ -94,7 +93,7 @@ async function makeSecret(ctx: Context, id: string, options: Options): Promise<v
 async function removeSecret(ctx: Context, id: string, options: Options): Promise<void> {
   const application = await requireApplicationCalled(ctx, id)
   const hadOne = application.secretHash !== null
-  if (hadOne) await ctx.db.transaction((tx) => setApplicationSecret(tx, application.id, null, ctx.now()))
+  if (hadOne) await replaceSecret(ctx, COMMAND_LINE, application.id, 'none')
   print(options.json, { application: application.id, removed: hadOne }, () => [
     hadOne ? `${application.name} needs no secret any more.` : `${application.name} had no secret.`,
   ])
@@ -108,7 +107,7 @@ async function setNetworks(ctx: Context, id: string, networks: string[], options
       `No address or network: ${wrong.join(', ')}. Write 10.0.0.0/8, 192.0.2.7 or 2001:db8::/32. Nothing was changed.`,
     )
   const isSet = options.anywhere === true || networks.length > 0
-  if (isSet) await ctx.db.transaction((tx) => setSourceNetworks(tx, application.id, networks, ctx.now()))
+  if (isSet) await changeApplication(ctx, COMMAND_LINE, application.id, { sourceNetworks: networks })
   const now = isSet ? networks : (application.sourceNetworks ?? [])
   print(options.json, { application: application.id, networks: now }, () => [
     now.length === 0

@@ -35,11 +35,15 @@ function readAnchor(typed: string, before: Anchor[] = []): Anchor[] {
 }
 
 async function verify(ctx: Context, options: Options & { anchor?: Anchor[] }): Promise<void> {
-  const { entries, last, unsealed, broken } = await verifyChain(ctx.db.read, ctx.keys, options.anchor)
+  const { entries, last, unsealed, outdated, broken } = await verifyChain(ctx.db.read, ctx.keys, options.anchor)
   if (broken) process.exitCode = 1
-  print(options.json, { ok: broken === null, entries, last: last.seq, unsealed, broken }, () => {
+  print(options.json, { ok: broken === null, entries, last: last.seq, unsealed, outdated, broken }, () => {
     const waiting =
       unsealed === 0 ? [] : [`${unsealed} written since then wait to be sealed; the server does that within seconds.`]
+    if (outdated > 0)
+      waiting.push(
+        `${outdated} of the anchors are of what was cleared away since: nothing is left to compare them with.`,
+      )
     if (broken)
       return [
         `The chain is broken at entry ${broken.seq}${broken.id === null ? '' : ` (${broken.id})`}: ${broken.says}.`,

@@ -1,6 +1,7 @@
 import { mkdirSync } from 'node:fs'
 import { join } from 'node:path'
 import { type Config, ownEnvironment } from '../config.ts'
+import { revokeAllKeys } from '../credentials/api-key-store.ts'
 import { whatFailed } from '../db/backup.ts'
 import { type Database, openDatabase } from '../db/database.ts'
 import { migrate, schemaState } from '../db/migrate.ts'
@@ -35,7 +36,10 @@ export async function restorePostgres(
         ...why.map((line) => `  ${line}`),
       )
     })
-    return { file, aside, ended, oneTime, migrated: await migrate(database) }
+    const migrated = await migrate(database)
+    // Only now, since a house of before has none; nobody serves it yet.
+    const keys = keepsSessions ? 0 : await database.transaction((tx) => revokeAllKeys(tx, Date.now()))
+    return { file, aside, ended, oneTime, keys, migrated }
   } finally {
     await database.close()
   }

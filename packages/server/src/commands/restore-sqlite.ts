@@ -1,5 +1,6 @@
 import { existsSync, realpathSync } from 'node:fs'
 import type { Config } from '../config.ts'
+import { revokeAllKeys } from '../credentials/api-key-store.ts'
 import { expireOneTimeTokens, revokeAllTokens } from '../credentials/token-store.ts'
 import { whatFailed } from '../db/backup.ts'
 import { asideOf, copyBeside, removeWithSidecars, takePlace } from '../db/backup-restore.ts'
@@ -43,6 +44,7 @@ async function makeReady(copy: string, keepsSessions: boolean): Promise<Omit<Res
       migrated,
       ended: keepsSessions ? 0 : await revokeAllTokens(tx, Date.now()),
       oneTime: await expireOneTimeTokens(tx),
+      keys: keepsSessions ? 0 : await revokeAllKeys(tx, Date.now()),
     }))
   } finally {
     await database.close()

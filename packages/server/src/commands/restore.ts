@@ -47,6 +47,10 @@ function asLines(restored: Restored, options: Options): string[] {
       ? 'Sessions were kept: sign-ins of the time of the backup hold again.'
       : `Everyone must sign in again (${restored.ended} ${restored.ended === 1 ? 'session' : 'sessions'} ended).`,
   )
+  if (restored.keys > 0)
+    lines.push(
+      `${restored.keys} ${restored.keys === 1 ? 'API key was' : 'API keys were'} revoked: make new ones by \`license-server key create\`.`,
+    )
   lines.push(`Unused one-time tokens no longer work (${restored.oneTime}).`)
   lines.push(
     restored.aside

@@ -7,6 +7,8 @@ export type Restored = {
   /** How many sessions, and how many one-time tokens, ended. */
   ended: number
   oneTime: number
+  /** How many API keys were revoked. */
+  keys: number
 }
 
 /** `20261231T180000.123Z`: two restores, one right after the other, keep two houses of before. */

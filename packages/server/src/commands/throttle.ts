@@ -1,7 +1,7 @@
 import type { Command } from 'commander'
 import type { Context } from '../context.ts'
-import { liftAccount, liftAddress } from '../credentials/throttle.ts'
-import { deleteAllThrottles, type ListedThrottle, listThrottles } from '../credentials/throttle-store.ts'
+import { liftAccount, liftAddress, liftAll } from '../credentials/throttle.ts'
+import { type ListedThrottle, listThrottles } from '../credentials/throttle-store.ts'
 import { canonicalAddress } from '../domain/address.ts'
 import { writeMoment } from '../domain/day.ts'
 import { waitOf } from '../domain/throttle.ts'
@@ -68,7 +68,7 @@ async function lift(ctx: Context, name: string | undefined, options: LiftOptions
 }
 
 async function liftWhat(ctx: Context, name: string | undefined, options: LiftOptions): Promise<number> {
-  if (options.all) return ctx.db.transaction(deleteAllThrottles)
+  if (options.all) return liftAll(ctx)
   if (options.address === undefined) return liftAccount(ctx, name ?? '')
   const address = canonicalAddress(options.address)
   if (address === undefined)

@@ -1,8 +1,9 @@
 import type { Command } from 'commander'
+import { COMMAND_LINE } from '../audit/actor.ts'
 import type { Context } from '../context.ts'
-import { endCredentials } from '../credentials/ending.ts'
+import { endToken, signOutApplication, signOutUser } from '../credentials/accounts.ts'
 import { secretHash } from '../credentials/secrets.ts'
-import { type ListedToken, listLiveTokens, revokeTokenByHash, revokeTokenById } from '../credentials/token-store.ts'
+import { findTokenId, type ListedToken, listLiveTokens } from '../credentials/token-store.ts'
 import { writeMoment } from '../domain/day.ts'
 import { UUID } from '../domain/limits.ts'
 import { CommandError } from '../errors.ts'
@@ -65,12 +66,12 @@ function asLines(tokens: readonly ListedToken[], limit: number, zone: string): s
 async function revoke(ctx: Context, id: string | undefined, options: RevokeOptions): Promise<void> {
   if (options.user !== undefined) {
     const user = await requireUser(ctx, options.user)
-    await ctx.db.transaction((tx) => endCredentials(tx, { userId: user.id }, ctx.now()))
+    await signOutUser(ctx, COMMAND_LINE, user.id)
     return print(options.json, { user: user.email, ended: 'all' }, () => [`Every session of ${user.email} has ended.`])
   }
   if (options.application !== undefined) {
     const application = await requireApplicationCalled(ctx, options.application)
-    await ctx.db.transaction((tx) => endCredentials(tx, { applicationId: application.id }, ctx.now()))
+    await signOutApplication(ctx, COMMAND_LINE, application.id)
     const said = `Every session of ${application.name} has ended, for all its users.`
     return print(options.json, { application: application.id, ended: 'all' }, () => [said])
   }
@@ -82,15 +83,15 @@ async function revoke(ctx: Context, id: string | undefined, options: RevokeOptio
 
 /** A pasted token is a secret: it is never repeated, and neither is what may be one (tests/commands/token.test.ts). */
 async function revokeOne(ctx: Context, typed: string): Promise<'revoked' | 'already'> {
-  const now = ctx.now()
   if (typed.startsWith('clt_')) {
-    const isRevoked = await ctx.db.transaction((tx) => revokeTokenByHash(tx, secretHash(typed), now))
+    const id = await findTokenId(ctx.db.read, secretHash(typed))
+    const isRevoked = id !== undefined && (await endToken(ctx, COMMAND_LINE, id)) === 'revoked'
     if (!isRevoked) throw new CommandError('This token is not known here, or it had ended already.')
     return 'revoked'
   }
   if (!UUID.test(typed))
     throw new CommandError('This is neither a token nor the id of one. `license-server token list` shows the ids.')
-  const state = await ctx.db.transaction((tx) => revokeTokenById(tx, typed.toLowerCase(), now))
+  const state = await endToken(ctx, COMMAND_LINE, typed.toLowerCase())
   if (state === 'unknown')
     throw new CommandError(`No token has the id ${typed}. \`license-server token list\` shows the ids.`)
   return state

@@ -1,3 +1,4 @@
+import { blankReasons } from '../access/grant-store.ts'
 import { findSeat, listSeats } from '../access/seat-store.ts'
 import { takeSeatAway } from '../access/seats.ts'
 import { actInTransaction, type By } from '../audit/actor.ts'
@@ -5,16 +6,15 @@ import { audit, erasePersonal } from '../audit/write.ts'
 import type { Context } from '../context.ts'
 import type { Tx } from '../db/database.ts'
 import { setApplicationActive } from '../directory/application-store.ts'
-import { endMembership, endMemberships, isMember } from '../directory/membership-store.ts'
+import { endMembership, endMemberships, findMembership } from '../directory/membership-store.ts'
 import { deleteUserTerms } from '../directory/user-search.ts'
-import { eraseUser, lockOperators, setPasswordHash, setUserActive } from '../directory/user-store.ts'
+import { eraseUser, lockOperators, lockUser, setPasswordHash, setUserActive } from '../directory/user-store.ts'
 import { AppError } from '../errors.ts'
-import { revokeKeysOfUser } from './api-key-store.ts'
 import { emailHash } from './email-hash.ts'
 import { endCredentials } from './ending.ts'
 import { deleteAddressesOfUser } from './known-address-store.ts'
 import { deleteThrottlesOfUser } from './throttle-store.ts'
-import { deleteTokensOfUser, pseudonymiseSupporter } from './token-store.ts'
+import { deleteTokensOfUser, pseudonymiseSupporter, revokeTokenById } from './token-store.ts'
 
 // What happens to a user, a member or an application, and what ends with it: each act draws one transaction.
 
@@ -34,6 +34,7 @@ export async function switchUserIn(ctx: Context, tx: Tx, by: By, userId: string,
   await audit(ctx, tx, by, {
     act: isActive ? 'user.switched_on' : 'user.switched_off',
     target: { kind: 'user', id: userId },
+    companyId: companyOf(by),
   })
   return true
 }
@@ -51,6 +52,24 @@ export async function switchApplication(ctx: Context, by: By, applicationId: str
   })
 }
 
+/** Every session and one-time token in an application. */
+export async function signOutApplication(ctx: Context, by: By, applicationId: string): Promise<void> {
+  await actInTransaction(ctx, by, async (tx) => {
+    await endCredentials(tx, { applicationId }, ctx.now())
+    const target = { kind: 'application', id: applicationId }
+    await audit(ctx, tx, by, { act: 'application.signed_out', target, applicationId })
+  })
+}
+
+/** One session, by its id. */
+export async function endToken(ctx: Context, by: By, id: string): Promise<'revoked' | 'already' | 'unknown'> {
+  return actInTransaction(ctx, by, async (tx) => {
+    const state = await revokeTokenById(tx, id, ctx.now())
+    if (state === 'revoked') await audit(ctx, tx, by, { act: 'token.revoked', target: { kind: 'token', id } })
+    return state
+  })
+}
+
 /** Every session and one-time token of a user, in all applications. */
 export async function signOutUser(ctx: Context, by: By, userId: string): Promise<void> {
   await actInTransaction(ctx, by, async (tx) => {
@@ -61,15 +80,27 @@ export async function signOutUser(ctx: Context, by: By, userId: string): Promise
 
 /** Whoever knew the old password may have signed in with it: known addresses go too. False when the user was deleted meanwhile. */
 export async function changePassword(ctx: Context, by: By, userId: string, hash: string): Promise<boolean> {
+  return actInTransaction(ctx, by, (tx) => changePasswordIn(ctx, tx, by, userId, hash))
+}
+
+/** The same, in a transaction that does more. */
+export async function changePasswordIn(ctx: Context, tx: Tx, by: By, userId: string, hash: string): Promise<boolean> {
   const now = ctx.now()
-  return actInTransaction(ctx, by, async (tx) => {
-    await endCredentials(tx, { userId }, now)
-    await deleteThrottlesOfUser(tx, userId)
-    await deleteAddressesOfUser(tx, userId)
-    if (!(await setPasswordHash(tx, userId, hash, now))) return false
-    await audit(ctx, tx, by, { act: 'user.password_changed', target: { kind: 'user', id: userId } })
-    return true
+  await endCredentials(tx, { userId }, now)
+  await deleteThrottlesOfUser(tx, userId)
+  await deleteAddressesOfUser(tx, userId)
+  if (!(await setPasswordHash(tx, userId, hash, now))) return false
+  await audit(ctx, tx, by, {
+    act: 'user.password_changed',
+    target: { kind: 'user', id: userId },
+    companyId: companyOf(by),
   })
+  return true
+}
+
+/** Of a company's admin: what is done then is in that company's list too. */
+export function companyOf({ actor: { power } }: By): string | undefined {
+  return power.kind === 'company' ? power.companyId : undefined
 }
 
 /** Takes a member's seat away, and all grants under it. False when there was none. */
@@ -98,8 +129,9 @@ export async function removeMember(
   of: { userId: string; companyId: string },
 ): Promise<{ seats: number } | undefined> {
   const now = ctx.now()
-  if (!(await isMember(ctx.db.read, of.userId, of.companyId))) return undefined
   return actInTransaction(ctx, by, async (tx) => {
+    await lockUser(tx, ctx.db.kind, of.userId)
+    if (!(await findMembership(tx, of.userId, of.companyId))) return undefined
     await endCredentials(tx, of, now)
     await endMembership(tx, of.userId, of.companyId, now)
     const seats = await takeSeatsAway(tx, of, now)
@@ -132,7 +164,7 @@ export async function deleteUser(ctx: Context, by: By, user: { id: string; email
     await pseudonymiseSupporter(tx, email, `deleted user ${userId}`)
     await deleteThrottlesOfUser(tx, userId)
     await deleteAddressesOfUser(tx, userId)
-    await revokeKeysOfUser(tx, userId, now)
+    await blankReasons(tx, userId)
     await deleteUserTerms(tx, userId)
     await erasePersonal(tx, userId)
     await eraseUser(tx, userId, emailHash(ctx.keys, email), now)
@@ -150,6 +182,8 @@ async function takeSeatsAway(tx: Tx, of: { userId: string; companyId?: string },
 
 /** Somebody must be able to run the house: of two operators who go at once one stays. */
 export async function requireAnotherOperator(ctx: Context, tx: Tx, userId: string): Promise<void> {
+  // Nobody else's going costs the house an operator: the others are not locked for it.
+  if (!(await lockUser(tx, ctx.db.kind, userId))?.isOperator) return
   const operators = await lockOperators(tx, ctx.db.kind)
   if (operators.includes(userId) && operators.length === 1)
     throw new AppError('last_operator', {

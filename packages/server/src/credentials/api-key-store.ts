@@ -143,14 +143,29 @@ export async function revokeKey(db: Db, id: string, now: number): Promise<boolea
   return revoked.numUpdatedRows === 1n
 }
 
-/** All that stand for a user: with the person they end. */
-export async function revokeKeysOfUser(db: Db, userId: string, now: number): Promise<void> {
-  await db
+/** Those that stand for a user, for all or for one company. */
+export async function revokeKeysOfUser(
+  db: Db,
+  of: { userId: string; companyId?: string | undefined },
+  now: number,
+): Promise<void> {
+  let query = db
     .updateTable('api_keys')
     .set({ revoked_at: now })
-    .where('user_id', '=', userId)
+    .where('user_id', '=', of.userId)
     .where('revoked_at', 'is', null)
-    .execute()
+  if (of.companyId !== undefined) query = query.where('company_id', '=', of.companyId)
+  await query.execute()
+}
+
+/** Every key of the house that still stands. Tells how many. */
+export async function revokeAllKeys(db: Db, now: number): Promise<number> {
+  const revoked = await db
+    .updateTable('api_keys')
+    .set({ revoked_at: now })
+    .where('revoked_at', 'is', null)
+    .executeTakeFirst()
+  return Number(revoked.numUpdatedRows)
 }
 
 /** Never back in time: another node may have stored a later use. */

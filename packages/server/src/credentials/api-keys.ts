@@ -42,8 +42,8 @@ export async function requireKey(ctx: Context, secret: string, request: { id: st
 /** Undefined where the key does not work: revoked, expired, or without the standing of who it is bound to. */
 function actorOf(standing: KeyStanding | undefined, now: number): Actor | undefined {
   if (!standing || !stands(standing, now)) return undefined
-  const { id, name, power, scopes, user } = standing.key
-  return { kind: 'key', id, name, power, scopes, userId: user?.id ?? null }
+  const { id, name, power, scopes, user, expiresAt } = standing.key
+  return { kind: 'key', id, name, power, scopes, userId: user?.id ?? null, expiresAt }
 }
 
 function stands({ key, user, company, application }: KeyStanding, now: number): boolean {
@@ -88,10 +88,14 @@ export type WantedKey = {
   expiresAt: number | null
 }
 
-/** Makes a key; its secret is told this once. @throws AppError `not_allowed` */
+/** Makes a key; its secret is told this once. What its maker's power hangs on, its own does too. @throws AppError `not_allowed` */
 export async function createKey(ctx: Context, by: By, wanted: WantedKey): Promise<{ id: string; secret: string }> {
   const refusal = giftRefusal(by.actor, { kind: 'api_key', power: wanted.power, scopes: wanted.scopes })
   if (refusal) throw giftRefused(refusal)
+  const { userId: makersUser, expiresAt: makersEnd } = by.actor
+  // Or a key would outlive the standing of whom it comes from.
+  if (makersUser !== null && wanted.userId !== makersUser) throw giftRefused({ because: 'more_than_own', slugs: [] })
+  const expiresAt = Math.min(wanted.expiresAt ?? END_OF_TIME, makersEnd ?? END_OF_TIME)
   const id = uuid()
   const secret = newSecret('clk_')
   const { power } = wanted
@@ -109,7 +113,7 @@ export async function createKey(ctx: Context, by: By, wanted: WantedKey): Promis
       scopes: wanted.scopes.join(' '),
       created_by: actorReference(by.actor),
       created_at: ctx.now(),
-      expires_at: wanted.expiresAt ?? END_OF_TIME,
+      expires_at: expiresAt,
       last_used_at: 0,
       revoked_at: null,
     })
@@ -119,11 +123,10 @@ export async function createKey(ctx: Context, by: By, wanted: WantedKey): Promis
       companyId,
       applicationId,
       data: {
-        name: wanted.name,
         power: power.kind,
         user: wanted.userId,
         scopes: wanted.scopes,
-        expires_at: wanted.expiresAt,
+        expires_at: expiresAt === END_OF_TIME ? null : expiresAt,
       },
     })
   })

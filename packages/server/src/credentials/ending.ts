@@ -1,4 +1,5 @@
 import type { Tx } from '../db/database.ts'
+import { revokeKeysOfUser } from './api-key-store.ts'
 import { expireOneTimeTokensOf, lastIssuedAt, revokeCompanyTokens } from './token-store.ts'
 
 /** Whose credentials end: all of a user, all in an application, or a user's for one company (and one application there). */
@@ -9,7 +10,7 @@ export type Ending =
 
 /**
  * Ends every credential of that scope, of every kind, on every node from the return of the transaction on: signed-in
- * sessions, impersonated ones, one-time tokens that wait to be used. The one function for all that ends something
+ * sessions, impersonated ones, one-time tokens that wait to be used, API keys that stand for the user. The one function for all that ends something
  * (tests/credentials/ending.test.ts). Where a membership or a seat goes, a user's own session lives on without it: the rule leaves the company out.
  */
 export async function endCredentials(tx: Tx, of: Ending, now: number): Promise<void> {
@@ -25,6 +26,7 @@ async function endUserSessions(tx: Tx, userId: string, now: number): Promise<voi
   await tx.updateTable('users').set({ sessions_ended_at: now }).where('id', '=', userId).execute()
   const last = await lastIssuedAt(tx, { userId })
   if (last > now) await tx.updateTable('users').set({ sessions_ended_at: last }).where('id', '=', userId).execute()
+  await revokeKeysOfUser(tx, { userId }, now)
 }
 
 async function endApplicationSessions(tx: Tx, applicationId: string, now: number): Promise<void> {
@@ -43,4 +45,6 @@ async function endCompanySessions(
   // Against an exchange of a one-time token at this moment, as above.
   await tx.updateTable('users').set({ updated_at: now }).where('id', '=', of.userId).execute()
   await revokeCompanyTokens(tx, of, now)
+  // A seat that goes takes nothing of what one may run.
+  if (of.applicationId === undefined) await revokeKeysOfUser(tx, of, now)
 }

@@ -12,24 +12,32 @@ import {
 import { lockUser } from '../directory/user-store.ts'
 import { giftRefusal } from '../domain/power.ts'
 import { AppError } from '../errors.ts'
+import { revokeKeysOfUser } from './api-key-store.ts'
 import { endCredentials } from './ending.ts'
 
 export type Member = { userId: string; companyId: string }
 
-/** Makes a user a member of a company, also one who was taken out of it. @throws AppError `not_found`, `already_there`, `not_allowed` */
+/** Makes a user a member of a company, also one who was taken out of it. @throws AppError `not_found`, `already_there`, `managed_elsewhere`, `not_allowed` */
 export async function addMember(
   ctx: Context,
   by: By,
   { userId, companyId }: Member,
-  wanted: { role: 'member' | 'admin'; isPrimary?: boolean | undefined },
+  wanted: { role: 'member' | 'admin'; isPrimary?: boolean | undefined; despiteManager?: boolean | undefined },
 ): Promise<Membership> {
   requireGift(by, companyId)
   requirePrimary(by, wanted.isPrimary)
   return actInTransaction(ctx, by, async (tx) => {
-    if (!(await lockUser(tx, ctx.db.kind, userId)))
-      throw new AppError('not_found', { detail: 'There is no such user.' })
+    const user = await lockUser(tx, ctx.db.kind, userId)
+    // Whoever is somebody else's reads like nobody.
+    const isTheirs = by.actor.power.kind === 'operator' || user?.managedBy === companyId
+    if (!user || !isTheirs) throw new AppError('not_found', { detail: 'There is no such user.' })
     if (await findMembership(tx, userId, companyId))
       throw new AppError('already_there', { detail: 'This user is a member of the company already.' })
+    if (user.managedBy !== null && user.managedBy !== companyId && !wanted.despiteManager)
+      throw new AppError('managed_elsewhere', {
+        detail:
+          'Another company manages this account, and may know its password: whoever signs in with it could act for this company too. Say "despite_manager": true to add it all the same, or take the account over by "managed_by" and set a password first.',
+      })
     // Somebody's first company is the one that the profile names.
     const isPrimary = wanted.isPrimary ?? (await listMemberships(tx, userId)).length === 0
     await insertMembership(tx, { userId, companyId, role: wanted.role, isPrimary, joinedAt: ctx.now() })
@@ -59,6 +67,7 @@ export async function changeMember(
     if (role === stored.role && isPrimary === stored.isPrimary && isActive === stored.isActive) return stored
     // First, since it locks the user: what was begun for the company ends with the membership.
     if (stored.isActive && !isActive) await endCredentials(tx, { userId, companyId }, ctx.now())
+    if (stored.role === 'admin' && role !== 'admin') await revokeKeysOfUser(tx, { userId, companyId }, ctx.now())
     await updateMembership(tx, { userId, companyId }, { role, is_primary: isPrimary ? 1 : 0, active: isActive ? 1 : 0 })
     await audit(ctx, tx, by, {
       act: 'member.changed',

@@ -1,3 +1,5 @@
+import { COMMAND_LINE } from '../audit/actor.ts'
+import { audit } from '../audit/write.ts'
 import type { Context } from '../context.ts'
 import type { Tx } from '../db/database.ts'
 import { findAccount } from '../directory/user-store.ts'
@@ -17,6 +19,7 @@ import { AppError } from '../errors.ts'
 import { keyedHash } from '../keys/keyed-hash.ts'
 import { findKnownAddress, noteAddress, trimAddresses } from './known-address-store.ts'
 import {
+  deleteAllThrottles,
   deleteThrottle,
   deleteThrottlesOfAddress,
   deleteThrottlesOfUser,
@@ -128,13 +131,31 @@ export async function liftAccount(ctx: Context, username: string): Promise<numbe
   return ctx.db.transaction(async (tx) => {
     // Also what was counted before there was an account.
     const ofName = Number(await deleteThrottle(tx, key))
-    return account ? ofName + (await deleteThrottlesOfUser(tx, account.id)) : ofName
+    const lifted = account ? ofName + (await deleteThrottlesOfUser(tx, account.id)) : ofName
+    await noteLift(ctx, tx, account?.id ?? 'a name without an account', lifted)
+    return lifted
   })
 }
 
 /** The same for one address, whoever was tried from there. */
 export async function liftAddress(ctx: Context, address: string): Promise<number> {
-  return ctx.db.transaction((tx) => deleteThrottlesOfAddress(tx, address))
+  return ctx.db.transaction(async (tx) => {
+    const lifted = await deleteThrottlesOfAddress(tx, address)
+    await noteLift(ctx, tx, 'an address', lifted)
+    return lifted
+  })
+}
+
+export async function liftAll(ctx: Context): Promise<number> {
+  return ctx.db.transaction(async (tx) => {
+    const lifted = await deleteAllThrottles(tx)
+    await noteLift(ctx, tx, 'all', lifted)
+    return lifted
+  })
+}
+
+async function noteLift(ctx: Context, tx: Tx, id: string, lifted: number): Promise<void> {
+  if (lifted > 0) await audit(ctx, tx, COMMAND_LINE, { act: 'throttle.lifted', target: { kind: 'throttle', id } })
 }
 
 async function takeBack(ctx: Context, tx: Tx, taken: readonly Taken[]): Promise<void> {

@@ -18,6 +18,10 @@ export async function revokeTokenByHash(db: Db, hash: string, now: number): Prom
   return revoked.numUpdatedRows === 1n
 }
 
+export async function findTokenId(db: Db, hash: string): Promise<string | undefined> {
+  return (await db.selectFrom('tokens').select('id').where('hash', '=', hash).executeTakeFirst())?.id
+}
+
 /** By the id that `token list` shows. */
 export async function revokeTokenById(db: Db, id: string, now: number): Promise<'revoked' | 'already' | 'unknown'> {
   const row = await db.selectFrom('tokens').select(['hash', 'revoked_at']).where('id', '=', id).executeTakeFirst()

@@ -8,6 +8,7 @@ import { insertMembership, listMemberships } from '../directory/membership-store
 import { writeUserTerms } from '../directory/user-search.ts'
 import {
   findDeletedEmail,
+  findUser,
   findUserByEmail,
   insertUser,
   isUserId,
@@ -18,7 +19,8 @@ import {
 import { canonicalEmail } from '../domain/email.ts'
 import { giftRefusal, mayManageUser, type Power } from '../domain/power.ts'
 import { AppError } from '../errors.ts'
-import { requireAnotherOperator, switchUserIn } from './accounts.ts'
+import { changePasswordIn, companyOf, requireAnotherOperator, switchUserIn } from './accounts.ts'
+import { revokeKeysOfUser } from './api-key-store.ts'
 import { emailHash } from './email-hash.ts'
 import { hashNewPassword } from './new-password.ts'
 
@@ -54,19 +56,16 @@ export async function createUser(ctx: Context, by: By, wanted: NewUser): Promise
   const companyId = own ?? wanted.companyId
   const managedBy = own ?? wanted.managedBy ?? null
   requireGifts(by, wanted)
+  // Which ids there are is no company's to find out.
+  if (wanted.id !== undefined || wanted.takesUpDeleted !== undefined) requireGift(by, { kind: 'house' })
   if (companyId !== undefined) requireGift(by, { kind: 'membership', companyId })
   const hash = wanted.password === undefined ? null : await hashNewPassword(ctx, wanted.password)
   const now = ctx.now()
   const id = wanted.id ?? uuid()
   return actInTransaction(ctx, by, async (tx) => {
     if (await findUserByEmail(tx, email)) throw emailTaken(email)
-    if (await isUserId(tx, id))
-      throw new AppError('id_taken', { detail: 'There is, or was, a user with this id: no id is used twice.' })
-    if (!wanted.takesUpDeleted && (await findDeletedEmail(tx, emailHash(ctx.keys, email))) !== undefined)
-      throw new AppError('email_of_deleted', {
-        detail:
-          'This address belonged to a user who was deleted. To give it to a new one, say "take_up_deleted": true.',
-      })
+    if (await isUserId(tx, id)) throw idTaken()
+    await requireNotDeleted(ctx, tx, by, email, wanted.takesUpDeleted)
     const names = { firstName: wanted.firstName ?? '', lastName: wanted.lastName ?? '' }
     await storeUser(
       () =>
@@ -126,16 +125,14 @@ export async function changeUser(
 ): Promise<StoredUser> {
   const email = changes.email === undefined ? undefined : readEmail(changes.email)
   requireGifts(by, changes)
+  if (changes.takesUpDeleted !== undefined) requireGift(by, { kind: 'house' })
   return actInTransaction(ctx, by, async (tx) => {
     const stored = await lockUser(tx, ctx.db.kind, id)
     if (!stored) throw noUser()
     await requireManaging(tx, by.actor.power, stored)
     if (email !== undefined && email !== stored.email) {
       if (await findUserByEmail(tx, email)) throw emailTaken(email)
-      if (!changes.takesUpDeleted && (await findDeletedEmail(tx, emailHash(ctx.keys, email))) !== undefined)
-        throw new AppError('email_of_deleted', {
-          detail: 'This address belonged to a user who was deleted. To take it up, say "take_up_deleted": true.',
-        })
+      await requireNotDeleted(ctx, tx, by, email, changes.takesUpDeleted)
     }
     if (stored.isOperator && changes.isOperator === false) await requireAnotherOperator(ctx, tx, id)
     await writeChanges(ctx, tx, by, stored, { ...changes, email })
@@ -145,11 +142,36 @@ export async function changeUser(
   })
 }
 
-/** Of a user whom one may manage. @throws AppError `not_found`, `not_allowed` */
-export async function requireManaged(db: Db, power: Power, user: StoredUser | undefined): Promise<StoredUser> {
+/** Sets a password of somebody whom one may manage, still so when it is stored. @throws AppError `not_found`, `not_allowed`, `invalid_input` */
+export async function setPassword(ctx: Context, by: By, id: string, password: string, path: string): Promise<void> {
+  const user = await findUser(ctx.db.read, id)
   if (!user) throw noUser()
-  await requireManaging(db, power, user)
-  return user
+  // Before the hashing, which takes long.
+  await requireManaging(ctx.db.read, by.actor.power, user)
+  const hash = await hashNewPassword(ctx, password, path)
+  await actInTransaction(ctx, by, async (tx) => {
+    const stored = await lockUser(tx, ctx.db.kind, id)
+    if (!stored) throw noUser()
+    await requireManaging(tx, by.actor.power, stored)
+    await changePasswordIn(ctx, tx, by, id, hash)
+  })
+}
+
+/** Of a deleted user's address only operators are told, and only they give it to somebody else. */
+async function requireNotDeleted(
+  ctx: Context,
+  tx: Tx,
+  by: By,
+  email: string,
+  takesUp: boolean | undefined,
+): Promise<void> {
+  if (takesUp && by.actor.power.kind === 'operator') return
+  if ((await findDeletedEmail(tx, emailHash(ctx.keys, email))) === undefined) return
+  if (by.actor.power.kind !== 'operator') throw emailTaken(email)
+  throw new AppError('email_of_deleted', {
+    detail:
+      'This address belonged to a user who was deleted. To give it to somebody else, say "take_up_deleted": true.',
+  })
 }
 
 async function requireManaging(db: Db, power: Power, user: StoredUser): Promise<void> {
@@ -188,13 +210,15 @@ async function writeChanges(ctx: Context, tx: Tx, by: By, stored: StoredUser, wa
     after.email,
   )
   await writeUserTerms(tx, after)
-  // An operator's or supporter's sessions say nothing of it, but what a key of theirs may do does.
+  // What stood for the mark does not come back with it.
+  if ((stored.isOperator && !after.isOperator) || (stored.isSupport && !after.isSupport))
+    await revokeKeysOfUser(tx, { userId: stored.id }, ctx.now())
   const said = (of: StoredUser, wants: 'personal' | 'plain') =>
     Object.fromEntries(changed.filter(([, , kind]) => kind === wants).map(([field, name]) => [name, of[field]]))
   await audit(ctx, tx, by, {
     act: 'user.changed',
     target: { kind: 'user', id: stored.id },
-    companyId: by.actor.power.kind === 'company' ? by.actor.power.companyId : undefined,
+    companyId: companyOf(by),
     data: {
       changed: changed.map(([, name]) => name),
       before: said(stored, 'plain'),
@@ -240,14 +264,20 @@ async function storeUser(store: () => Promise<void>, email: string): Promise<voi
   try {
     await store()
   } catch (error) {
-    if (isUniqueFault(error)) throw emailTaken(email)
-    throw error
+    if (!isUniqueFault(error)) throw error
+    // PostgreSQL names the constraint, SQLite the column.
+    const { constraint = '', message } = error as Error & { constraint?: string }
+    throw /pkey|users\.id/.test(`${constraint} ${message}`) ? idTaken() : emailTaken(email)
   }
 }
 
 function isUniqueFault(error: unknown): boolean {
   const { code, errcode } = error as { code?: unknown; errcode?: number } // PostgreSQL's and SQLite's.
   return code === '23505' || (errcode !== undefined && (errcode & 0xff) === 19)
+}
+
+function idTaken(): AppError {
+  return new AppError('id_taken', { detail: 'There is, or was, a user with this id: no id is used twice.' })
 }
 
 function emailTaken(email: string): AppError {

@@ -1,6 +1,7 @@
 import { mkdirSync } from 'node:fs'
 import { dirname } from 'node:path'
 import type { DatabaseSync } from 'node:sqlite'
+import { setTimeout as sleep } from 'node:timers/promises'
 import { type CompiledQuery, Kysely, sql, type Transaction } from 'kysely'
 import type pg from 'pg'
 import { openPostgres, postgresDialect, isRetryable as retryable } from './postgres.ts'
@@ -121,7 +122,9 @@ async function withRetries<T>(act: () => Promise<T>): Promise<T> {
     try {
       return await act()
     } catch (error) {
-      if (tries >= 4 || !retryable(error)) throw error
+      if (tries >= 5 || !retryable(error)) throw error
+      // Not in step again with the one that went first.
+      await sleep(Math.random() * 20 * tries)
     }
   }
 }

@@ -307,15 +307,23 @@ type AuditEntriesTable = {
   request_id: string | null
   /** JSON. */
   data: string
-  /** Of the salt and the data in audit_personal. */
+  /** Of the salts and the data in audit_personal. */
   personal_hash: string | null
+  source_hash: string | null
   /** The place in the chain; null until it is sealed. */
   seq: number | null
   mac: string | null
   key_id: string | null
 }
 
-type AuditPersonalTable = { entry_id: string; subject_id: string; salt: string; data: string }
+type AuditPersonalTable = {
+  entry_id: string
+  /** What it tells of whom it was done to, or where whoever did it was. */
+  part: 'about' | 'source'
+  subject_id: string
+  salt: string
+  data: string
+}
 
 /** What users are found by (domain/search-term.ts). */
 type UserTermsTable = { term: string; user_id: string }

@@ -39,14 +39,6 @@ export async function setApplicationActive(db: Db, id: string, isActive: boolean
     .execute()
 }
 
-export async function setSourceNetworks(db: Db, id: string, networks: readonly string[], now: number): Promise<void> {
-  await db
-    .updateTable('applications')
-    .set({ source_networks: networks.length === 0 ? null : networks.join(' '), updated_at: now })
-    .where('id', '=', id)
-    .execute()
-}
-
 export async function setApplicationSecret(
   db: Db,
   id: string,

@@ -1,7 +1,9 @@
+import { sql } from 'kysely'
 import { v7 as uuid } from 'uuid'
 import { actInTransaction, type By } from '../audit/actor.ts'
 import { audit } from '../audit/write.ts'
 import type { Context } from '../context.ts'
+import type { Tx } from '../db/database.ts'
 import { AppError } from '../errors.ts'
 import {
   findCompany,
@@ -20,6 +22,7 @@ export async function createCompany(
 ): Promise<StoredCompany> {
   const id = wanted.id ?? uuid()
   return actInTransaction(ctx, by, async (tx) => {
+    await oneAtATime(ctx, tx)
     if (await isCompanyName(tx, wanted.name)) throw nameTaken(wanted.name)
     if (await findCompany(tx, id)) throw new AppError('id_taken', { detail: 'There is a company with this id.' })
     await insertCompany(tx, { id, name: wanted.name, isActive: wanted.isActive, now: ctx.now() })
@@ -41,6 +44,7 @@ export async function changeCompany(
   changes: { name?: string | undefined; isActive?: boolean | undefined },
 ): Promise<StoredCompany> {
   return actInTransaction(ctx, by, async (tx) => {
+    await oneAtATime(ctx, tx)
     const stored = requireCompany(await lockCompany(tx, ctx.db.kind, id))
     const { name = stored.name, isActive = stored.isActive } = changes
     if (name === stored.name && isActive === stored.isActive) return stored
@@ -54,6 +58,13 @@ export async function changeCompany(
     })
     return requireCompany(await findCompany(tx, id))
   })
+}
+
+/** Any number of ours. No constraint holds names apart: houses of before may have two of one. */
+const NAMES_LOCK = 7_313_004
+
+async function oneAtATime(ctx: Context, tx: Tx): Promise<void> {
+  if (ctx.db.kind === 'postgres') await sql`select pg_advisory_xact_lock(${sql.lit(NAMES_LOCK)})`.execute(tx)
 }
 
 function nameTaken(name: string): AppError {

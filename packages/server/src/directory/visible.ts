@@ -35,9 +35,10 @@ export async function requireMember(db: Db, companyId: string, userId: string): 
   throw new AppError('not_found', { detail: 'There is no such member of this company.' })
 }
 
-/** Which applications there are is no secret among those who have a key. @throws AppError `not_found` */
-export async function requireApplicationKnown(db: Db, id: string): Promise<StoredApplication> {
-  const application = await findApplication(db, id)
+/** An application is told of itself, all others of each. @throws AppError `not_found` */
+export async function requireApplicationKnown(db: Db, power: Power, id: string): Promise<StoredApplication> {
+  const isOwn = power.kind !== 'application' || power.applicationId === id
+  const application = isOwn ? await findApplication(db, id) : undefined
   if (application) return application
   throw new AppError('not_found', { detail: 'There is no such application.' })
 }

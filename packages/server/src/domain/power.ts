@@ -72,23 +72,39 @@ export type Gift =
   | { kind: 'support' }
   | { kind: 'application' }
   | { kind: 'license' }
+  | { kind: 'house' }
   | { kind: 'membership'; companyId: string }
   | { kind: 'seat'; companyId: string }
+  | { kind: 'role'; companyId: string }
   | { kind: 'permissions'; companyId: string; permissions: readonly GivenPermission[] }
   | { kind: 'api_key'; power: Power; scopes: readonly Scope[] }
 
 /** As the tree and the company's license have it. */
 export type GivenPermission = { slug: string; isOperatorOnly: boolean; isIncluded: boolean }
 
-export type GiftRefusal = { because: 'not_yours' | 'operator_only' | 'not_included' | 'more_than_own'; slugs: string[] }
+export type GiftRefusal = {
+  because: 'not_yours' | 'operator_only' | 'not_included' | 'more_than_own' | 'scope_missing'
+  slugs: string[]
+}
 
 /** The one place that says who may give what. Null when it may be given. */
 export function giftRefusal(giver: Standing, gift: Gift): GiftRefusal | null {
-  if (giver.power.kind === 'operator') return gift.kind === 'api_key' ? keyRefusal(giver, gift) : null
+  if (giver.power.kind === 'operator') {
+    if (gift.kind === 'api_key') return keyRefusal(giver, gift)
+    // Whoever is made one may do everything.
+    const isAll = gift.kind === 'operator' || gift.kind === 'support'
+    return isAll && !coversScope(giver.scopes, '*') ? refused('more_than_own') : scopeRefusal(giver, gift)
+  }
   if (gift.kind === 'api_key') return keyRefusal(giver, gift)
   const isOwn = 'companyId' in gift && giver.power.kind === 'company' && giver.power.companyId === gift.companyId
   if (!isOwn) return refused('not_yours')
-  return gift.kind === 'permissions' ? permissionsRefusal(gift.permissions) : null
+  return scopeRefusal(giver, gift) ?? (gift.kind === 'permissions' ? permissionsRefusal(gift.permissions) : null)
+}
+
+/** Some routes give more than the noun that they are of. */
+function scopeRefusal({ scopes }: Standing, { kind }: Gift): GiftRefusal | null {
+  const noun = kind === 'membership' ? 'members' : kind === 'seat' ? 'seats' : undefined
+  return noun === undefined || hasScope(scopes, noun, 'write') ? null : refused('scope_missing')
 }
 
 function permissionsRefusal(permissions: readonly GivenPermission[]): GiftRefusal | null {

@@ -2,7 +2,7 @@ import { randomUUID } from 'node:crypto'
 import { STATUS_CODES } from 'node:http'
 import type { FastifyError, FastifyReply, FastifyRequest } from 'fastify'
 import type { Context } from '../context.ts'
-import { isUnreachable } from '../db/postgres.ts'
+import { isRetryable, isUnreachable } from '../db/postgres.ts'
 import { isBusy, isFull } from '../db/sqlite-file.ts'
 import { AppError, CATALOGUE, type ErrorCode } from '../errors.ts'
 import { isRichClient } from './callers.ts'
@@ -20,6 +20,8 @@ const FRAMEWORK: Record<string, ErrorCode> = {
 /** Whatever was thrown as what a caller may read of it; the rest goes to the log. */
 export function asAppError(error: unknown): AppError {
   if (error instanceof AppError) return error
+  // PostgreSQL ended one of two that waited for each other, and again each time.
+  if (isRetryable(error)) return new AppError('busy', { cause: error, retryAfter: 1 })
   if (isUnreachable(error) || isBusy(error) || isFull(error)) return outOfReach(error)
   const { code, statusCode } = error as Partial<FastifyError> // Anything may be thrown; both may be missing.
   if (code === 'FST_ERR_HANDLER_TIMEOUT') return outOfReach(error)

@@ -1,5 +1,7 @@
 import { v4 as randomUuid, v7 as uuid } from 'uuid'
 import { loadAnswer } from '../access/answer.ts'
+import { COMMAND_LINE } from '../audit/actor.ts'
+import { audit } from '../audit/write.ts'
 import type { Context } from '../context.ts'
 import { type ApplicationClaim, requireApplication } from '../credentials/applications.ts'
 import { type IssuedToken, issueToken } from '../credentials/issue-token.ts'
@@ -34,8 +36,8 @@ export async function startImpersonation(
   const now = ctx.now()
   const token = randomUuid() // What the oldest Django sites take: a random UUID in lower case.
   const id = uuid()
-  await ctx.db.transaction((tx) =>
-    tx
+  await ctx.db.transaction(async (tx) => {
+    await tx
       .insertInto('impersonations')
       .values({
         id,
@@ -50,8 +52,17 @@ export async function startImpersonation(
         session_ends_at: now + Math.min(wish.minutes, MAX_SESSION_MINUTES) * MINUTE,
         used_at: null,
       })
-      .execute(),
-  )
+      .execute()
+    const { userId, companyId, applicationId } = wish
+    await audit(ctx, tx, COMMAND_LINE, {
+      act: 'impersonation.started',
+      target: { kind: 'user', id: userId },
+      companyId,
+      applicationId,
+      data: { impersonation: id, minutes: wish.minutes },
+      personal: { subject: userId, data: { reason: wish.reason } },
+    })
+  })
   return { id, token }
 }
 

@@ -1,4 +1,5 @@
 import { v7 as uuid } from 'uuid'
+import { forgetEndedGrants } from '../access/grant-store.ts'
 import { findSeat, insertSeat, type SeatKey, setSeatInterval, takeSeat } from '../access/seat-store.ts'
 import { STANDS, type Tables } from '../db/tables.ts'
 import { END_OF_TIME, type Interval, START_OF_TIME } from '../domain/interval.ts'
@@ -88,6 +89,7 @@ async function seedSeat(
     return seeding.fault(path, `all ${seats} seats of this license are held`)
   }
   seeding.counts.seats.added++
+  await forgetEndedGrants(tx, key)
   return insertSeat(tx, key, wanted, now)
 }
 

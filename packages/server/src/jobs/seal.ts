@@ -13,6 +13,6 @@ export const seal: Job = {
     do sealed = await sealSome(ctx.db, ctx.keys)
     while (sealed > 0)
     const { auditDays } = ctx.config
-    if (auditDays > 0) await ctx.db.transaction((tx) => purgeSealed(tx, ctx.now() - auditDays * DAY, BATCH))
+    if (auditDays > 0) await ctx.db.transaction((tx) => purgeSealed(ctx, tx, ctx.now() - auditDays * DAY, BATCH))
   },
 }

@@ -62,7 +62,7 @@ for (const database of databases) {
       [changed.personal.before, changed.personal.after],
       [{ first_name: 'Bert' }, { first_name: 'Bertram' }],
     )
-    assert.ok(['127.0.0.1', '::1', '::ffff:127.0.0.1'].includes(changed.personal.source))
+    assert.ok(['127.0.0.1', '::1', '::ffff:127.0.0.1'].includes(changed.source))
     // No secret in any of it.
     await askFor(204, server, key, `PUT /users/${BERT}/password`, { body: { password: 'a bicycle made for two' } })
     const { secret } = await askFor(201, server, key, 'POST /applications/spare/secret')
@@ -167,14 +167,27 @@ for (const database of databases) {
     server.clock.advance(10 * DAY)
     await live(server, key)
     await sealAll(server)
-    const purge = () => server.ctx.db.transaction((tx) => purgeSealed(tx, server.ctx.now() - 5 * DAY, 4))
+    const purge = () => server.ctx.db.transaction((tx) => purgeSealed(server.ctx, tx, server.ctx.now() - 5 * DAY, 4))
     let gone = 0
     for (let some = await purge(); some > 0; some = await purge()) gone += some
     assert.equal(gone, entries)
     const after = await verify(server)
+    // With an entry for each clearing, which is not sealed yet.
     assert.deepEqual([after.broken, after.entries], [null, 9])
-    await tamper(server, `delete from audit_entries where seq = ${entries + 1}`)
+    // Purging is told too, and where the chain begins can't be moved by hand.
+    const { items } = await askFor(200, server, key, 'GET /audit?act=audit.purged')
+    assert.equal(items.length, Math.ceil(entries / 4))
+    const old = { seq: 1, mac: 'x'.repeat(43) }
+    assert.deepEqual([(await verify(server, old)).outdated, (await verify(server, old)).broken], [1, null])
+    const { seq, mac } = await server.ctx.db.read
+      .selectFrom('audit_entries')
+      .select(['seq', 'mac'])
+      .where('seq', '=', entries + 2)
+      .executeTakeFirstOrThrow()
+    await tamper(server, `delete from audit_entries where seq <= ${seq}`)
     assert.equal((await verify(server)).broken?.seq, entries + 1)
+    await tamper(server, `update house set value = '${seq} ${mac} ' || substr(value, 1) where name = 'audit_start'`)
+    assert.match((await verify(server)).broken?.says ?? '', /where it begins/)
   })
 
   test(`a company sees what was done in it, without what is personal; lists page through all (${database})`, async () => {
@@ -185,7 +198,7 @@ for (const database of databases) {
     await askFor(200, server, acme, `PATCH /users/${BERT}`, { body: { first_name: 'Berta' } })
     const seen = (await askFor(200, server, acme, 'GET /audit')).items
     assert.ok(seen.length >= 4)
-    for (const entry of seen) assert.deepEqual([entry.company, entry.personal], [ACME, null])
+    for (const entry of seen) assert.deepEqual([entry.company, entry.personal, entry.source], [ACME, null, null])
     assert.equal((await ask(server, acme, `GET /audit?company=${GLOBEX}`)).status, 404)
     const all = (await askFor(200, server, operator, 'GET /audit?limit=200')).items.map(
       (entry: { id: string }) => entry.id,

@@ -140,7 +140,11 @@ for (const database of databases) {
     assert.deepEqual([taken.status, taken.body.code], [409, 'email_taken'])
     // Whoever joins another company as well is no longer for the first one alone.
     await askFor(200, server, acme, `PATCH /users/${BERT}`, { body: { first_name: 'Bertie' } })
-    await askFor(201, server, operator, `POST /companies/${GLOBEX}/members`, { body: { user: BERT } })
+    const elsewhere = await ask(server, operator, `POST /companies/${GLOBEX}/members`, { body: { user: BERT } })
+    assert.deepEqual([elsewhere.status, elsewhere.body.code], [409, 'managed_elsewhere'])
+    await askFor(201, server, operator, `POST /companies/${GLOBEX}/members`, {
+      body: { user: BERT, despite_manager: true },
+    })
     await askFor(403, server, acme, `PATCH /users/${BERT}`, { body: { first_name: 'x' } })
     await askFor(404, server, acme, `GET /users/${EMIL}`)
     // Taken out and taken on again by the company that manages them.
@@ -278,8 +282,18 @@ for (const database of databases) {
     await askFor(204, server, acme, `DELETE ${seat}`)
     await askFor(200, server, acme, `PUT ${seat}`, { body: {} })
     assert.deepEqual(await listed(), [])
+    // Whoever may not give something brings it back by no seat either.
+    const operator = await makeKey(server)
+    const books = await askFor(201, server, operator, `POST ${GRANTS}`, { body: { ...crm, permission: 'close_books' } })
+    await askFor(204, server, acme, `DELETE ${seat}`)
+    assert.equal(
+      (await askFor(200, server, acme, `PUT ${seat}`, { body: { restore_grants: true } })).restored_grants,
+      0,
+    )
+    assert.deepEqual(await listed(), [])
+    await askFor(404, server, operator, `DELETE /companies/${ACME}/grants/${books.id}`)
     const all = (await askFor(200, server, acme, `GET ${GRANTS}?revoked=true`)).items
-    assert.equal(all.length, 3)
+    assert.equal(all.length, 4)
   })
 
   test(`what the license gives to every seat is not taken from one (${database})`, async () => {

@@ -1,8 +1,9 @@
 import assert from 'node:assert/strict'
 import { test } from 'node:test'
 import { COMMAND_LINE } from '../../src/audit/actor.ts'
-import { switchUser } from '../../src/credentials/accounts.ts'
-import { ACME, ANNA, ask, askFor, CARLA, GLOBEX, MANAGED_HOUSE, makeKey, OLGA } from '../support/admin.ts'
+import { changePassword, switchUser } from '../../src/credentials/accounts.ts'
+import { ACME, ANNA, ask, askFor, BERT, BORIS, CARLA, GLOBEX, MANAGED_HOUSE, makeKey, OLGA } from '../support/admin.ts'
+import { CHEAP_HASH } from '../support/house.ts'
 import { databases, startServer } from '../support/server.ts'
 import { allTables } from '../support/tables.ts'
 
@@ -29,18 +30,33 @@ for (const database of databases) {
     await askFor(201, server, operator, 'POST /users', { body: { email: 'otto@house.test', operator: true } })
     await switchUser(server.ctx, COMMAND_LINE, OLGA, false)
     await askFor(401, server, olgas, 'GET /users')
+    // What ended stays so, when she is switched on again too.
     await switchUser(server.ctx, COMMAND_LINE, OLGA, true)
-    await askFor(200, server, olgas, 'GET /users')
-    await askFor(200, server, operator, `PATCH /users/${OLGA}`, { body: { operator: false } })
     await askFor(401, server, olgas, 'GET /users')
+    const mark = (is: boolean) => askFor(200, server, operator, `PATCH /users/${OLGA}`, { body: { operator: is } })
+    for (const end of [
+      () => mark(false),
+      () => changePassword(server.ctx, COMMAND_LINE, OLGA, CHEAP_HASH),
+      () => askFor(204, server, operator, `DELETE /users/${OLGA}/tokens`),
+    ]) {
+      await mark(true)
+      const another = await makeKey(server, { userId: OLGA })
+      await askFor(200, server, another, 'GET /users')
+      await end()
+      await askFor(401, server, another, 'GET /users')
+      await mark(true)
+      await askFor(401, server, another, 'GET /users')
+    }
 
     const annas = await makeKey(server, { power: { kind: 'company', companyId: ACME }, userId: ANNA })
     await askFor(200, server, annas, `GET /companies/${ACME}/members`)
     await askFor(200, server, operator, `PATCH /companies/${ACME}/members/${ANNA}`, { body: { role: 'member' } })
     await askFor(401, server, annas, `GET /companies/${ACME}/members`)
     await askFor(200, server, operator, `PATCH /companies/${ACME}/members/${ANNA}`, { body: { role: 'admin' } })
-    await askFor(204, server, operator, `DELETE /companies/${ACME}/members/${ANNA}`)
     await askFor(401, server, annas, `GET /companies/${ACME}/members`)
+    const again = await makeKey(server, { power: { kind: 'company', companyId: ACME }, userId: ANNA })
+    await askFor(204, server, operator, `DELETE /companies/${ACME}/members/${ANNA}`)
+    await askFor(401, server, again, `GET /companies/${ACME}/members`)
 
     const acmes = await makeKey(server, { power: { kind: 'company', companyId: ACME } })
     await askFor(200, server, acmes, 'GET /companies')
@@ -91,6 +107,28 @@ for (const database of databases) {
     assert.equal(tables.api_keys?.length, (before.api_keys?.length ?? 0) + 1)
     assert.equal((await make({ company: ACME }, acmes)).status, 201)
     assert.equal((await make({ scopes: ['users:read'] }, reader)).status, 201)
+    // A person's key makes none that outlives the person, or itself.
+    const until = server.ctx.now() + DAY
+    const annas = await makeKey(server, { ...company, userId: ANNA, expiresAt: until })
+    assert.equal((await make({ user: BERT }, annas)).status, 403)
+    const child = (await make({}, annas)).body
+    assert.deepEqual([child.user.id, child.expires_at], [ANNA, new Date(until).toISOString()])
+    await askFor(200, server, operator, `PATCH /companies/${ACME}/members/${ANNA}`, { body: { role: 'member' } })
+    await askFor(401, server, child.key, 'GET /whoami')
+    // Nor does a narrow one make somebody who may do everything.
+    const writer = (await make({ scopes: ['users:write'] })).body.key
+    for (const body of [{ operator: true }, { support: true }, { company: ACME }]) {
+      const { status } = await ask(server, writer, 'POST /users', { body: { email: 'w@house.test', ...body } })
+      assert.deepEqual([body, status], [body, 403])
+    }
+    await askFor(201, server, writer, 'POST /users', { body: { email: 'w@house.test' } })
+    const granter = (await make({ scopes: ['grants:write', 'members:read'] })).body.key
+    const rights = `/companies/${ACME}/members/${BORIS}/rights/crm`
+    const tag = (await ask(server, granter, `GET ${rights}`)).headers.get('etag') ?? ''
+    assert.equal(
+      (await ask(server, granter, `PUT ${rights}`, { body: { grants: [] }, headers: { 'if-match': tag } })).status,
+      403,
+    )
     for (const kind of ['support', 'application'] as const) {
       const power = kind === 'support' ? { kind } : { kind, applicationId: 'crm' }
       assert.equal((await make({}, await makeKey(server, { power }))).status, 403)

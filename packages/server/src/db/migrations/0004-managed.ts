@@ -9,16 +9,6 @@ type Untyped = Kysely<any>
 export function managed({ time, flag, text, sorted, clustered, strict }: SchemaDialect) {
   return {
     async up(db: Untyped): Promise<void> {
-      await db.schema
-        .alterTable('users')
-        .addColumn('support', flag, (c) => c.notNull().defaultTo(0))
-        .execute()
-
-      // By it a seat that is given again can have its grants again.
-      await db.schema
-        .alterTable('grants')
-        .addColumn('ended_with_seat', flag, (c) => c.notNull().defaultTo(0))
-        .execute()
       // For the list of what a member was given.
       await db.schema
         .createIndex('grants_member')
@@ -34,22 +24,6 @@ export function managed({ time, flag, text, sorted, clustered, strict }: SchemaD
         .where(sql.ref('revoked_at'), '=', sql.lit(0))
         .execute()
 
-      // Grants of then still name a role that was deleted; its key is free again.
-      await db.schema.alterTable('roles').addColumn('deleted_at', time).execute()
-      for (const [index, columns, owner] of [
-        ['roles_key', ['application_id', 'key'], 'is'],
-        ['roles_company_key', ['application_id', 'company_id', 'key'], 'is not'],
-      ] as const) {
-        await db.schema.dropIndex(index).execute()
-        await db.schema
-          .createIndex(index)
-          .unique()
-          .on('roles')
-          .columns([...columns])
-          .where(sql.ref('company_id'), owner, null)
-          .where(sql.ref('deleted_at'), 'is', null)
-          .execute()
-      }
       // For a company's own.
       await db.schema
         .createIndex('roles_company')
@@ -57,9 +31,6 @@ export function managed({ time, flag, text, sorted, clustered, strict }: SchemaD
         .columns(['company_id', 'application_id', 'key'])
         .where(sql.ref('company_id'), 'is not', null)
         .execute()
-
-      // When somebody was taken out of a company: the row stays, for the grants of then.
-      await db.schema.alterTable('memberships').addColumn('left_at', time).execute()
 
       await db.schema
         .createTable('api_keys')
@@ -111,6 +82,7 @@ export function managed({ time, flag, text, sorted, clustered, strict }: SchemaD
         .addColumn('request_id', text)
         .addColumn('data', text, (c) => c.notNull())
         .addColumn('personal_hash', text)
+        .addColumn('source_hash', text)
         // Null until it is sealed.
         .addColumn('seq', time)
         .addColumn('mac', text)
@@ -141,10 +113,12 @@ export function managed({ time, flag, text, sorted, clustered, strict }: SchemaD
       // What is a person's in an entry. It can be erased: the chain holds no more than a salted hash of it.
       await db.schema
         .createTable('audit_personal')
-        .addColumn('entry_id', text, (c) => c.primaryKey().notNull())
+        .addColumn('entry_id', text, (c) => c.notNull())
+        .addColumn('part', text, (c) => c.notNull().check(sql`part in ('about', 'source')`))
         .addColumn('subject_id', text, (c) => c.notNull())
         .addColumn('salt', text, (c) => c.notNull())
         .addColumn('data', text, (c) => c.notNull())
+        .addPrimaryKeyConstraint('audit_personal_key', ['entry_id', 'part'])
         .modifyEnd(clustered)
         .execute()
       await db.schema.createIndex('audit_personal_subject').on('audit_personal').column('subject_id').execute()
@@ -158,6 +132,41 @@ export function managed({ time, flag, text, sorted, clustered, strict }: SchemaD
         .execute()
       await db.schema.createIndex('user_terms_user').on('user_terms').columns(['user_id', 'term']).execute()
       await fillUserTerms(db)
+
+      // Last, and short: on PostgreSQL these keep all others out until the end.
+      // Grants of then still name a role that was deleted; its key is free again.
+      await db.schema.alterTable('roles').addColumn('deleted_at', time).execute()
+      for (const [index, columns, owner] of [
+        ['roles_key', ['application_id', 'key'], 'is'],
+        ['roles_company_key', ['application_id', 'company_id', 'key'], 'is not'],
+      ] as const) {
+        await db.schema.dropIndex(index).execute()
+        await db.schema
+          .createIndex(index)
+          .unique()
+          .on('roles')
+          .columns([...columns])
+          .where(sql.ref('company_id'), owner, null)
+          .where(sql.ref('deleted_at'), 'is', null)
+          .execute()
+      }
+      await db.schema
+        .alterTable('users')
+        .addColumn('support', flag, (c) => c.notNull().defaultTo(0))
+        .execute()
+
+      // By it a seat that is given again can have its grants again.
+      await db.schema
+        .alterTable('grants')
+        .addColumn('ended_with_seat', flag, (c) => c.notNull().defaultTo(0))
+        .execute()
+      // When somebody was taken out of a company: the row stays, for the grants of then.
+      await db.schema.alterTable('memberships').addColumn('left_at', time).execute()
+      // Taken out of a company was switched off, and without a seat.
+      await sql`update memberships set left_at = joined_at, role = 'member' where active = 0 and not exists (
+        select 1 from seats s where s.user_id = memberships.user_id and s.company_id = memberships.company_id)`.execute(
+        db,
+      )
 
       await db.schema
         .alterTable('companies')

@@ -127,7 +127,9 @@ export function apiKeysRoutes(app: FastifyInstance, ctx: Context): void {
     async ({ by, body, reply }) => {
       const { power } = by.actor
       const wanted = await readPower(ctx, power, body)
-      const user = body.user === undefined ? undefined : await requireUser(read, power, body.user)
+      // Of a person's key without being told: another one of the same person.
+      const named = body.user ?? by.actor.userId ?? undefined
+      const user = named === undefined ? undefined : await requireUser(read, power, named)
       const { id, secret } = await createKey(ctx, by, {
         name: body.name,
         power: wanted,

@@ -8,7 +8,9 @@ import {
   listManifestPermissions,
   type ManagedApplication,
 } from '../../directory/application-store.ts'
+import { requireApplicationKnown } from '../../directory/visible.ts'
 import { isNetwork } from '../../domain/address.ts'
+import type { Power } from '../../domain/power.ts'
 import { byCodePoint } from '../../domain/tree.ts'
 import { AppError } from '../../errors.ts'
 import { APPLICATION, MOMENT, maybe, moment, strict, text, wrong } from './forms.ts'
@@ -23,10 +25,11 @@ const APPLICATION_SHAPE = Type.Object({
   active: Type.Boolean(),
   dialect: Type.String(),
   exposes_pin: Type.Boolean(),
-  has_secret: Type.Boolean(),
+  has_secret: Type.Optional(Type.Boolean()),
   token_days: maybe(Type.Integer({ description: "Null: the house's default" })),
   token_idle_days: maybe(Type.Integer({ description: "Null: the house's default; 0: no idle limit" })),
-  source_networks: maybe(Type.Array(Type.String(), { description: 'Null: from anywhere' })),
+  // For those who run the house, or look at it.
+  source_networks: Type.Optional(maybe(Type.Array(Type.String(), { description: 'Null: from anywhere' }))),
   created_at: MOMENT,
   updated_at: MOMENT,
 })
@@ -54,8 +57,9 @@ const OF_APPLICATION = { application: APPLICATION }
 export function applicationsRoutes(app: FastifyInstance, ctx: Context): void {
   const { read } = ctx.db
 
-  async function requireManaged(id: string): Promise<ManagedApplication> {
-    const application = await findManagedApplication(read, id)
+  async function requireManaged(power: Power, id: string): Promise<ManagedApplication> {
+    const { id: known } = await requireApplicationKnown(read, power, id)
+    const application = await findManagedApplication(read, known)
     if (application) return application
     throw new AppError('not_found', { detail: 'There is no such application.' })
   }
@@ -70,10 +74,18 @@ export function applicationsRoutes(app: FastifyInstance, ctx: Context): void {
       query: PAGE,
       answers: { 200: pageOf(APPLICATION_SHAPE) },
     },
-    async ({ query }) => {
+    async ({ by, query }) => {
+      const { power } = by.actor
       const paging = readPaging<[string]>(query, 1)
+      if (power.kind === 'application')
+        return { items: [showApplication(power, await requireManaged(power, power.applicationId))], next_cursor: null }
       const found = await listManagedApplications(read, { after: paging.after?.[0], limit: paging.limit + 1 })
-      return asPage(found, paging.limit, (application) => [application.id], showApplication)
+      return asPage(
+        found,
+        paging.limit,
+        (application) => [application.id],
+        (application) => showApplication(power, application),
+      )
     },
   )
 
@@ -91,7 +103,7 @@ export function applicationsRoutes(app: FastifyInstance, ctx: Context): void {
     async ({ by, body, reply }) => {
       const application = await createApplication(ctx, by, { id: body.id, name: body.name, ...asChanges(body) })
       reply.header('location', `/api/v1/admin/applications/${application.id}`)
-      return showApplication(application)
+      return showApplication(by.actor.power, application)
     },
   )
 
@@ -106,7 +118,7 @@ export function applicationsRoutes(app: FastifyInstance, ctx: Context): void {
       answers: { 200: APPLICATION_SHAPE },
       errors: ['not_found'],
     },
-    async ({ params }) => showApplication(await requireManaged(params.application)),
+    async ({ by, params }) => showApplication(by.actor.power, await requireManaged(by.actor.power, params.application)),
   )
 
   adminRoute(
@@ -122,7 +134,10 @@ export function applicationsRoutes(app: FastifyInstance, ctx: Context): void {
       errors: ['not_found'],
     },
     async ({ by, params, body }) =>
-      showApplication(await changeApplication(ctx, by, params.application, { name: body.name, ...asChanges(body) })),
+      showApplication(
+        by.actor.power,
+        await changeApplication(ctx, by, params.application, { name: body.name, ...asChanges(body) }),
+      ),
   )
 
   adminRoute(
@@ -167,8 +182,8 @@ export function applicationsRoutes(app: FastifyInstance, ctx: Context): void {
       answers: { 200: Type.Object({ items: Type.Array(PERMISSION) }) },
       errors: ['not_found'],
     },
-    async ({ params }) => {
-      const { id } = await requireManaged(params.application)
+    async ({ by, params }) => {
+      const { id } = await requireManaged(by.actor.power, params.application)
       const permissions = await listManifestPermissions(read, id)
       return { items: permissions.sort((a, b) => byCodePoint(a.slug, b.slug)) }
     },
@@ -190,17 +205,22 @@ function asChanges(body: Given) {
   }
 }
 
-function showApplication(application: ManagedApplication): Static<typeof APPLICATION_SHAPE> {
+function showApplication(power: Power, application: ManagedApplication): Static<typeof APPLICATION_SHAPE> {
+  const isTold = power.kind === 'operator' || power.kind === 'support'
   return {
     id: application.id,
     name: application.name,
     active: application.isActive,
     dialect: application.dialect,
     exposes_pin: application.exposesPin,
-    has_secret: application.hasSecret,
     token_days: application.tokenDays,
     token_idle_days: application.tokenIdleDays,
-    source_networks: application.sourceNetworks === null ? null : [...application.sourceNetworks],
+    ...(isTold
+      ? {
+          has_secret: application.hasSecret,
+          source_networks: application.sourceNetworks === null ? null : [...application.sourceNetworks],
+        }
+      : {}),
     created_at: moment(application.createdAt),
     updated_at: moment(application.updatedAt),
   }

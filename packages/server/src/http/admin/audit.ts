@@ -6,7 +6,7 @@ import type { Context } from '../../context.ts'
 import { requireCompany } from '../../directory/visible.ts'
 import { readMoment } from '../../domain/day.ts'
 import { UUID } from '../../domain/limits.ts'
-import { ID, MOMENT, maybe, moment, wrong } from './forms.ts'
+import { ID, MOMENT, maybe, moment, queryText, wrong } from './forms.ts'
 import { asPage, PAGE, pageOf, readPaging } from './paging.ts'
 import { adminRoute } from './route.ts'
 
@@ -21,6 +21,7 @@ const ENTRY = Type.Object({
   company: maybe(Type.String()),
   application: maybe(Type.String()),
   request_id: maybe(Type.String()),
+  source: maybe(Type.String({ description: 'The address that it came from; null where it was erased' })),
   data: Type.Unsafe<Record<string, unknown>>({ type: 'object', additionalProperties: true }),
   personal: maybe(
     Type.Unsafe<Record<string, unknown>>({
@@ -44,8 +45,8 @@ export function auditRoutes(app: FastifyInstance, ctx: Context): void {
       query: {
         ...PAGE,
         company: optional(ID),
-        actor: optional(Type.String({ maxLength: 100, description: 'The id of a key or a user' })),
-        target: optional(Type.String({ maxLength: 100, description: 'The id of what it was done to' })),
+        actor: optional(queryText(100, 'The id of a key or a user')),
+        target: optional(queryText(100, 'The id of what it was done to')),
         act: optional(Type.Enum([...ACTS])),
         from: optional(Type.String({ maxLength: 40, description: 'A day or a moment with its offset' })),
         until: optional(
@@ -101,6 +102,7 @@ function showEntry(entry: ReadEntry, tellsPersonal: boolean): Static<typeof ENTR
     company: entry.company_id,
     application: entry.application_id,
     request_id: entry.request_id,
+    source: tellsPersonal && entry.source !== null ? JSON.parse(entry.source).source : null,
     data: JSON.parse(entry.data),
     personal: tellsPersonal && entry.personal !== null ? JSON.parse(entry.personal) : null,
     seq: entry.seq,

@@ -6,7 +6,7 @@ import { type StoredCompany, searchCompanies } from '../../directory/company-sto
 import { requireCompany } from '../../directory/visible.ts'
 import { MAX_COMPANY_NAME, UUID } from '../../domain/limits.ts'
 import { AppError } from '../../errors.ts'
-import { ID, MOMENT, moment, strict, text } from './forms.ts'
+import { ID, MOMENT, moment, queryText, strict, text } from './forms.ts'
 import { asPage, PAGE, pageOf, readPaging } from './paging.ts'
 import { adminRoute } from './route.ts'
 
@@ -36,7 +36,7 @@ export function companiesRoutes(app: FastifyInstance, ctx: Context): void {
       description: 'A company is told of itself only.',
       query: {
         ...PAGE,
-        q: optional(Type.String({ maxLength: 200, description: 'The beginning of a name, or a whole id' })),
+        q: optional(queryText(200, 'The beginning of a name, or a whole id')),
       },
       answers: { 200: pageOf(COMPANY) },
     },

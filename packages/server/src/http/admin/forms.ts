@@ -14,6 +14,11 @@ export function maybe<T extends TSchema>(schema: T) {
 
 export const strict = { additionalProperties: false }
 
+/** In a query. PostgreSQL has no text with a NUL. */
+export function queryText(max: number, description: string) {
+  return Type.String({ maxLength: max, pattern: '^[^\\u0000]*$', description })
+}
+
 export const ID = Type.String({ pattern: UUID.source.replace(/a-f/g, 'a-fA-F'), description: 'A UUID' })
 export const APPLICATION = Type.String({ pattern: APPLICATION_ID.source, description: "An application's id" })
 export const PERMISSION = Type.String({ pattern: SLUG.source, description: 'A permission, such as create_invoice' })

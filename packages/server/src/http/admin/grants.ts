@@ -3,8 +3,8 @@ import { type Static, Type } from 'typebox'
 import { listMemberGrants, type MemberGrant } from '../../access/grant-store.ts'
 import { giveGrant, takeGrant, type WantedGrant } from '../../access/grants.ts'
 import { changeRights, loadRights, type Rights, rightsEtag } from '../../access/rights.ts'
-import { listHeldSeats } from '../../access/seat-store.ts'
-import { giveSeat, type SeatOf } from '../../access/seats.ts'
+import { listHeldSeats, type SeatOf } from '../../access/seat-store.ts'
+import { giveSeat } from '../../access/seats.ts'
 import type { Context } from '../../context.ts'
 import { endSeat } from '../../credentials/accounts.ts'
 import { requireApplicationKnown, requireCompany, requireMember } from '../../directory/visible.ts'
@@ -80,7 +80,7 @@ export function grantsRoutes(app: FastifyInstance, ctx: Context): void {
   ): Promise<SeatOf> {
     const { id: companyId } = await requireCompany(read, power, params.company)
     const { userId } = await requireMember(read, companyId, params.user)
-    return { companyId, userId, applicationId: (await requireApplicationKnown(read, params.application)).id }
+    return { companyId, userId, applicationId: (await requireApplicationKnown(read, power, params.application)).id }
   }
 
   adminRoute(
@@ -296,8 +296,9 @@ export function grantsRoutes(app: FastifyInstance, ctx: Context): void {
         seat: readInterval(body.seat ?? {}, zone, before.seat ?? undefined),
         grants: body.grants.map((grant, index) => readGrant(grant, zone, `/body/grants/${index}`)),
       }
-      const change = await changeRights(ctx, by, of, wanted, requireIfMatch(request), { isPreview })
-      reply.header('etag', rightsEtag(await loadRights(read, of)))
+      const { etag, ...change } = await changeRights(ctx, by, of, wanted, requireIfMatch(request), { isPreview })
+      // A preview's is of nothing that is there.
+      if (!isPreview) reply.header('etag', etag)
       return { ...change, stored: !isPreview }
     },
   )

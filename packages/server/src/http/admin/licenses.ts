@@ -94,9 +94,9 @@ export function licensesRoutes(app: FastifyInstance, ctx: Context): void {
       answers: { 200: pageOf(LICENSE) },
       errors: ['not_found'],
     },
-    async ({ params, query }) => {
+    async ({ by, params, query }) => {
       const paging = readPaging<[string]>(query, 1)
-      const { id: applicationId } = await requireApplicationKnown(read, params.application)
+      const { id: applicationId } = await requireApplicationKnown(read, by.actor.power, params.application)
       const found = await listLicensesFor(read, {
         applicationId,
         after: paging.after?.[0],

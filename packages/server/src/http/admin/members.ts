@@ -8,8 +8,9 @@ import { searchUsers } from '../../directory/user-search.ts'
 import { findUser, findUserByEmail, listUsersById, type StoredUser } from '../../directory/user-store.ts'
 import { requireCompany, requireMember } from '../../directory/visible.ts'
 import { canonicalEmail } from '../../domain/email.ts'
+import type { Power } from '../../domain/power.ts'
 import { AppError } from '../../errors.ts'
-import { EMAIL, ID, MOMENT, moment, strict, wrong } from './forms.ts'
+import { EMAIL, ID, MOMENT, moment, queryText, strict, wrong } from './forms.ts'
 import { asPage, PAGE, pageOf, readPaging } from './paging.ts'
 import { adminRoute } from './route.ts'
 import { showUser, USER } from './users.ts'
@@ -47,7 +48,7 @@ export function membersRoutes(app: FastifyInstance, ctx: Context): void {
       rule: { noun: 'members', access: 'read', powers: ['operator', 'support', 'company'] },
       summary: "Lists a company's members by address, or finds them by how the address or a name begins",
       params: OF_COMPANY,
-      query: { ...PAGE, q: optional(Type.String({ maxLength: 200 })) },
+      query: { ...PAGE, q: optional(queryText(200, 'The beginning of an address or a name')) },
       answers: { 200: pageOf(MEMBER) },
       errors: ['not_found'],
     },
@@ -64,16 +65,15 @@ export function membersRoutes(app: FastifyInstance, ctx: Context): void {
       const ids = places.map((place) => place.id)
       const users = new Map((await listUsersById(read, ids)).map((user) => [user.id, user]))
       const members = new Map((await listMembershipsOf(read, companyId, ids)).map((each) => [each.userId, each]))
-      const found = places.flatMap((place) => {
-        const user = users.get(place.id)
-        const member = members.get(place.id)
-        return user && member ? { place, user, member } : []
-      })
       return asPage(
-        found,
+        places,
         paging.limit,
-        ({ place }) => [place.term, place.id],
-        ({ user, member }) => showMember(user, member),
+        (place) => [place.term, place.id],
+        (place) => {
+          const user = users.get(place.id)
+          const member = members.get(place.id)
+          return user && member && showMember(by.actor.power, user, member)
+        },
       )
     },
   )
@@ -88,25 +88,33 @@ export function membersRoutes(app: FastifyInstance, ctx: Context): void {
       description:
         "Named by id or address. A company's admin can take on again whom the company manages; anybody else of the house is for operators.",
       params: OF_COMPANY,
-      body: Type.Object({ user: optional(ID), email: optional(EMAIL), ...FIELDS }, strict),
+      body: Type.Object(
+        {
+          user: optional(ID),
+          email: optional(EMAIL),
+          ...FIELDS,
+          despite_manager: optional(
+            Type.Boolean({ description: 'Although another company manages the account, and may know its password' }),
+          ),
+        },
+        strict,
+      ),
       answers: { 201: MEMBER },
-      errors: ['not_found', 'already_there'],
+      errors: ['not_found', 'already_there', 'managed_elsewhere'],
     },
     async ({ by, params, body, reply }) => {
       const { power } = by.actor
       const company = await requireCompany(read, power, params.company)
       const user = await readUser(ctx, body)
-      // Whoever is somebody else's reads like nobody.
-      const isTheirs = power.kind !== 'company' || user?.managedBy === power.companyId
-      if (!user || !isTheirs) throw new AppError('not_found', { detail: 'There is no such user.' })
+      if (!user) throw new AppError('not_found', { detail: 'There is no such user.' })
       const member = await addMember(
         ctx,
         by,
         { userId: user.id, companyId: company.id },
-        { role: body.role ?? 'member', isPrimary: body.primary },
+        { role: body.role ?? 'member', isPrimary: body.primary, despiteManager: body.despite_manager },
       )
       reply.header('location', `/api/v1/admin/companies/${company.id}/members/${user.id}`)
-      return showMember(user, member)
+      return showMember(power, user, member)
     },
   )
 
@@ -123,7 +131,7 @@ export function membersRoutes(app: FastifyInstance, ctx: Context): void {
     },
     async ({ by, params }) => {
       const company = await requireCompany(read, by.actor.power, params.company)
-      return showStored(ctx, await requireMember(read, company.id, params.user))
+      return showStored(ctx, by.actor.power, await requireMember(read, company.id, params.user))
     },
   )
 
@@ -144,7 +152,7 @@ export function membersRoutes(app: FastifyInstance, ctx: Context): void {
       const company = await requireCompany(read, by.actor.power, params.company)
       const { userId } = await requireMember(read, company.id, params.user)
       const changes = { role: body.role, isPrimary: body.primary, isActive: body.active }
-      return showStored(ctx, await changeMember(ctx, by, { userId, companyId: company.id }, changes))
+      return showStored(ctx, by.actor.power, await changeMember(ctx, by, { userId, companyId: company.id }, changes))
     },
   )
 
@@ -178,15 +186,15 @@ async function readUser(
   return canonical === undefined ? undefined : findUserByEmail(ctx.db.read, canonical)
 }
 
-async function showStored(ctx: Context, member: Membership): Promise<Static<typeof MEMBER>> {
+async function showStored(ctx: Context, power: Power, member: Membership): Promise<Static<typeof MEMBER>> {
   const user = await findUser(ctx.db.read, member.userId)
   if (!user) throw new AppError('not_found')
-  return showMember(user, member)
+  return showMember(power, user, member)
 }
 
-function showMember(user: StoredUser, member: Membership): Static<typeof MEMBER> {
+function showMember(power: Power, user: StoredUser, member: Membership): Static<typeof MEMBER> {
   return {
-    user: showUser(user),
+    user: showUser(power, user),
     role: member.role,
     primary: member.isPrimary,
     active: member.isActive,

@@ -49,18 +49,18 @@ function readCursor(cursor: string): string[] | undefined {
   }
 }
 
-/** Of one item more than was asked for: whether there is more. */
+/** Of one item more than was asked for: whether there is more. What is gone by the time it is shown is left out. */
 export function asPage<T, S>(
   found: readonly T[],
   limit: number,
   place: (item: T) => readonly string[],
-  show: (item: T) => S,
+  show: (item: T) => S | undefined,
 ): { items: S[]; next_cursor: string | null } {
   const items = found.slice(0, limit)
   const last = items.at(-1)
   const isMore = found.length > limit && last !== undefined
   return {
-    items: items.map(show),
+    items: items.flatMap((item) => show(item) ?? []),
     next_cursor: isMore ? Buffer.from(JSON.stringify(place(last))).toString('base64url') : null,
   }
 }

@@ -45,13 +45,14 @@ const CHANGE_REFUSALS = [
 export function rolesRoutes(app: FastifyInstance, ctx: Context): void {
   const { read } = ctx.db
 
-  async function ofApplication(application: string): Promise<RoleOwner> {
-    return { applicationId: (await requireApplicationKnown(read, application)).id, companyId: null }
+  async function ofApplication(by: By, application: string): Promise<RoleOwner> {
+    const { id } = await requireApplicationKnown(read, by.actor.power, application)
+    return { applicationId: id, companyId: null }
   }
 
   async function ofCompany(by: By, company: string, application: string): Promise<RoleOwner> {
     const { id: companyId } = await requireCompany(read, by.actor.power, company)
-    return { applicationId: (await requireApplicationKnown(read, application)).id, companyId }
+    return { applicationId: (await requireApplicationKnown(read, by.actor.power, application)).id, companyId }
   }
 
   async function requireRole(owner: RoleOwner, key: string): Promise<StoredRole> {
@@ -71,7 +72,9 @@ export function rolesRoutes(app: FastifyInstance, ctx: Context): void {
       answers: { 200: Type.Object({ items: Type.Array(ROLE) }) },
       errors: ['not_found'],
     },
-    async ({ params }) => ({ items: (await listRoles(read, await ofApplication(params.application))).map(showRole) }),
+    async ({ by, params }) => ({
+      items: (await listRoles(read, await ofApplication(by, params.application))).map(showRole),
+    }),
   )
 
   adminRoute(
@@ -87,7 +90,7 @@ export function rolesRoutes(app: FastifyInstance, ctx: Context): void {
       errors: REFUSALS,
     },
     async ({ by, params, body, reply }) => {
-      const owner = await ofApplication(params.application)
+      const owner = await ofApplication(by, params.application)
       const role = await createRole(ctx, by, owner, asWanted(body))
       reply.header('location', `/api/v1/admin/applications/${owner.applicationId}/roles/${role.key}`)
       reply.header('etag', roleEtag(role))
@@ -106,8 +109,8 @@ export function rolesRoutes(app: FastifyInstance, ctx: Context): void {
       answers: { 200: ROLE },
       errors: ['not_found'],
     },
-    async ({ params, reply }) => {
-      const role = await requireRole(await ofApplication(params.application), params.key)
+    async ({ by, params, reply }) => {
+      const role = await requireRole(await ofApplication(by, params.application), params.key)
       reply.header('etag', roleEtag(role))
       return showRole(role)
     },
@@ -126,7 +129,7 @@ export function rolesRoutes(app: FastifyInstance, ctx: Context): void {
       errors: CHANGE_REFUSALS,
     },
     async ({ by, params, body, request, reply }) => {
-      const owner = await ofApplication(params.application)
+      const owner = await ofApplication(by, params.application)
       const role = await changeRole(ctx, by, owner, params.key, asChanges(body), requireIfMatch(request))
       reply.header('etag', roleEtag(role))
       return showRole(role)
@@ -144,7 +147,7 @@ export function rolesRoutes(app: FastifyInstance, ctx: Context): void {
       answers: { 204: null },
       errors: ['not_found', 'in_use'],
     },
-    async ({ by, params }) => removeRole(ctx, by, await ofApplication(params.application), params.key),
+    async ({ by, params }) => removeRole(ctx, by, await ofApplication(by, params.application), params.key),
   )
 
   adminRoute(

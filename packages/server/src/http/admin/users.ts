@@ -1,10 +1,9 @@
 import type { FastifyInstance } from 'fastify'
 import { type Static, Type } from 'typebox'
 import type { Context } from '../../context.ts'
-import { changePassword, deleteUser, signOutUser } from '../../credentials/accounts.ts'
-import { hashNewPassword } from '../../credentials/new-password.ts'
+import { deleteUser, signOutUser } from '../../credentials/accounts.ts'
 import { listLiveTokens } from '../../credentials/token-store.ts'
-import { changeUser, createUser, requireManaged } from '../../credentials/users.ts'
+import { changeUser, createUser, setPassword } from '../../credentials/users.ts'
 import { listMemberships, type Membership } from '../../directory/membership-store.ts'
 import { searchUsers } from '../../directory/user-search.ts'
 import { listUsersById, type StoredUser } from '../../directory/user-store.ts'
@@ -13,7 +12,7 @@ import { UUID } from '../../domain/limits.ts'
 import { PASSWORD_MAX_LENGTH } from '../../domain/password-policy.ts'
 import type { Power } from '../../domain/power.ts'
 import { AppError } from '../../errors.ts'
-import { EMAIL, ID, MOMENT, maybe, moment, PERSON_NAME, PIN, strict } from './forms.ts'
+import { EMAIL, ID, MOMENT, maybe, moment, PERSON_NAME, PIN, queryText, strict } from './forms.ts'
 import { asPage, PAGE, pageOf, readPaging } from './paging.ts'
 import { adminRoute } from './route.ts'
 
@@ -24,14 +23,15 @@ export const USER = Type.Object({
   email: Type.String(),
   first_name: Type.String(),
   last_name: Type.String(),
-  pin: maybe(Type.String()),
   active: Type.Boolean(),
-  operator: Type.Boolean(),
-  support: Type.Boolean(),
-  managed_by: maybe(ID),
-  has_password: Type.Boolean(),
-  created_at: MOMENT,
-  updated_at: MOMENT,
+  // A company is told the rest of users whom it manages.
+  pin: optional(maybe(Type.String())),
+  operator: optional(Type.Boolean()),
+  support: optional(Type.Boolean()),
+  managed_by: optional(maybe(ID)),
+  has_password: optional(Type.Boolean()),
+  created_at: optional(MOMENT),
+  updated_at: optional(MOMENT),
 })
 
 const MEMBERSHIP = Type.Object({
@@ -97,9 +97,7 @@ export function usersRoutes(app: FastifyInstance, ctx: Context): void {
       summary: 'Lists users by address, or finds them by how the address or a name begins',
       query: {
         ...PAGE,
-        q: optional(
-          Type.String({ maxLength: 200, description: 'The beginning of an address or a name, or a whole id' }),
-        ),
+        q: optional(queryText(200, 'The beginning of an address or a name, or a whole id')),
         company: optional(ID),
       },
       answers: { 200: pageOf(USER) },
@@ -111,7 +109,7 @@ export function usersRoutes(app: FastifyInstance, ctx: Context): void {
       const companyId = power.kind === 'company' ? power.companyId : undefined
       if (query.company !== undefined) await requireCompany(read, power, query.company)
       const q = query.q?.trim() ?? ''
-      if (UUID.test(q)) return pageOfOne(await findVisible(ctx, power, q))
+      if (UUID.test(q)) return pageOfOne(power, await findVisible(ctx, power, q))
       const [term = '', id = ''] = paging.after ?? []
       const places = await searchUsers(read, {
         q,
@@ -124,15 +122,14 @@ export function usersRoutes(app: FastifyInstance, ctx: Context): void {
         places.map((place) => place.id),
       )
       const byId = new Map(users.map((user) => [user.id, user]))
-      const found = places.flatMap((place) => {
-        const user = byId.get(place.id)
-        return user ? { place, user } : []
-      })
       return asPage(
-        found,
+        places,
         paging.limit,
-        ({ place }) => [place.term, place.id],
-        ({ user }) => showUser(user),
+        (place) => [place.term, place.id],
+        (place) => {
+          const user = byId.get(place.id)
+          return user && showUser(power, user)
+        },
       )
     },
   )
@@ -234,10 +231,8 @@ export function usersRoutes(app: FastifyInstance, ctx: Context): void {
       errors: ['not_found'],
     },
     async ({ by, params, body }) => {
-      const { power } = by.actor
-      const { id } = await requireManaged(read, power, await requireUser(read, power, params.user))
-      const hash = await hashNewPassword(ctx, body.password, '/body/password')
-      if (!(await changePassword(ctx, by, id, hash))) throw new AppError('not_found')
+      const { id } = await requireUser(read, by.actor.power, params.user)
+      await setPassword(ctx, by, id, body.password, '/body/password')
     },
   )
 
@@ -295,8 +290,8 @@ async function findVisible(ctx: Context, power: Power, id: string): Promise<Stor
   }
 }
 
-function pageOfOne(user: StoredUser | undefined): { items: Static<typeof USER>[]; next_cursor: null } {
-  return { items: user ? [showUser(user)] : [], next_cursor: null }
+function pageOfOne(power: Power, user: StoredUser | undefined): { items: Static<typeof USER>[]; next_cursor: null } {
+  return { items: user ? [showUser(power, user)] : [], next_cursor: null }
 }
 
 function asChanges(body: Partial<Static<typeof NEW_USER>>) {
@@ -311,14 +306,18 @@ function asChanges(body: Partial<Static<typeof NEW_USER>>) {
   }
 }
 
-export function showUser(user: StoredUser): Static<typeof USER> {
-  return {
+export function showUser(power: Power, user: StoredUser): Static<typeof USER> {
+  const plain = {
     id: user.id,
     email: user.email,
     first_name: user.firstName,
     last_name: user.lastName,
-    pin: user.pin,
     active: user.isActive,
+  }
+  if (power.kind === 'company' && user.managedBy !== power.companyId) return plain
+  return {
+    ...plain,
+    pin: user.pin,
     operator: user.isOperator,
     support: user.isSupport,
     managed_by: user.managedBy,
@@ -335,7 +334,7 @@ async function showWithCompanies(
 ): Promise<Static<typeof USER_WITH_COMPANIES>> {
   const all = await listMemberships(ctx.db.read, user.id)
   const seen = power.kind === 'company' ? all.filter((each) => each.companyId === power.companyId) : all
-  return { ...showUser(user), companies: seen.map(showMembership) }
+  return { ...showUser(power, user), companies: seen.map(showMembership) }
 }
 
 function showMembership(membership: Membership): Static<typeof MEMBERSHIP> {
