@@ -159,14 +159,13 @@ async function tagOf(server: TestServer, key: string, { ifMatch }: Rightful): Pr
   return ifMatch === undefined ? '' : ((await ask(server, key, `GET ${ifMatch}`)).headers.get('etag') ?? '')
 }
 
-/** All but when keys were used, and what a job stores by itself. */
+/** All but when keys were used. */
 function settled(tables: Record<string, Rows>): Record<string, Rows> {
   const without = (rows: Rows, ...columns: string[]) =>
     rows.map((row) => Object.fromEntries(Object.entries(row).filter(([name]) => !columns.includes(name))))
   return {
     ...tables,
     api_keys: without(tables.api_keys ?? [], 'last_used_at'),
-    audit_entries: without(tables.audit_entries ?? [], 'seq', 'mac', 'key_id'),
   }
 }
 

@@ -5,11 +5,13 @@ import { COMMAND_LINE } from '../../src/audit/actor.ts'
 import { changePassword, deleteUser, removeMember, switchUser } from '../../src/credentials/accounts.ts'
 import { isWellFormed, newSecret, type SecretPrefix, secretHash } from '../../src/credentials/secrets.ts'
 import { setApplicationSecret } from '../../src/directory/application-store.ts'
+import { makeKey } from '../support/admin.ts'
 import { call, signIn } from '../support/calls.ts'
 import { ACME, ANNA, CHEAP_HASH, issue, PASSWORD, SMALL_HOUSE, user } from '../support/house.ts'
 import {
   APPLICATION_SECRETS,
   type ApplicationId,
+  apiKeyPlace,
   asApplication,
   oneTimePlace,
   oneTimeToken,
@@ -44,7 +46,14 @@ const FOREIGN = [
 const SEATS = APPLICATIONS.map((application) => ({ application }))
 
 /** What opens something, and is known to its owner only. */
-type Secrets = { token: string; vaultToken: string; unused: string; impersonated: string; made: string }
+type Secrets = {
+  token: string
+  vaultToken: string
+  unused: string
+  impersonated: string
+  made: string
+  apiKey: string
+}
 
 for (const database of databases) {
   describe(`a stolen database is no stolen session, on ${database}`, () => {
@@ -59,9 +68,7 @@ for (const database of databases) {
     after(() => server[Symbol.asyncDispose]())
 
     test('T2: everything that was secret is in the tables only as what it can not be read from', async () => {
-      const { token, vaultToken, unused, impersonated, made } = secrets
-      for (const secret of [token, vaultToken, unused, impersonated, made])
-        assert.ok(forms.values.has(secretHash(secret)))
+      for (const secret of Object.values(secrets)) assert.ok(forms.values.has(secretHash(secret)))
       const known = [
         ...Object.values(secrets),
         ...Object.values(APPLICATION_SECRETS).filter((each) => each !== undefined),
@@ -98,6 +105,11 @@ for (const database of databases) {
       }
     }
 
+    test('T2: nothing of it is taken as an API key', async () => {
+      const tried = await tryAll(server, apiKeyPlace(), [...forms.derived])
+      assert.ok(tried >= 1_000, `only ${tried} were tried`)
+    })
+
     test('T2: nothing of it is taken as a password, in whichever application', async () => {
       const places = BERTS.map((email, at) => passwordPlace(APPLICATIONS[at % APPLICATIONS.length] ?? 'crm', email))
       await tryPasswords(server, places, [...forms.pieces])
@@ -110,12 +122,13 @@ for (const database of databases) {
     })
 
     test('T2: the secrets themselves open all of that', async () => {
-      const { token, vaultToken, unused, impersonated, made } = secrets
+      const { token, vaultToken, unused, impersonated, made, apiKey } = secrets
       const opened: [Place, string][] = [
         [tokenPlace('crm', 'GET get-permissions/'), token],
         [tokenPlace('vault', 'GET get-permissions/'), vaultToken],
         [tokenPlace('crm', 'GET get-permissions/'), impersonated],
         [oneTimePlace('crm'), unused],
+        [apiKeyPlace(), apiKey],
         [passwordPlace('crm', ANNA), PASSWORD],
         ...OWNS.map((email): [Place, string] => [passwordPlace('crm', email), OWN_PASSWORD]),
         ...BERTS.map((email): [Place, string] => [passwordPlace('cellar', email), PASSWORD]),
@@ -207,7 +220,8 @@ async function live(server: TestServer): Promise<Secrets> {
   }
   await server.ctx.tokenUse.flush(server.ctx.db)
   await server.ctx.refusals.flush(server.ctx.db)
-  return { token, vaultToken, unused, impersonated, made }
+  const apiKey = await makeKey(server)
+  return { token, vaultToken, unused, impersonated, made, apiKey }
 }
 
 type Forms = {
@@ -220,7 +234,7 @@ type Forms = {
 
 /** Every value of every column of every table, and what somebody would make of it. */
 async function formsOfEverything(server: TestServer): Promise<Forms> {
-  const rows = Object.values(await allTables(server)).flat()
+  const rows = Object.values(await allTables(server, { withSeals: true })).flat()
   const values = new Set(
     rows
       .flatMap((row) => Object.values(row))

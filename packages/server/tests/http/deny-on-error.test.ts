@@ -56,8 +56,8 @@ async function idOf(ctx: Server['ctx'], email: string): Promise<string> {
 const REQUESTS: Request[] = [
   // The first one also hashes the imported password anew.
   { name: 'a first sign-in', ask: (server) => signIn(server, ANNA, PASSWORD), status: 200, steps: 10 },
-  { name: 'a sign-in', ask: (server) => signIn(server, ANNA, PASSWORD), status: 200, steps: 9 },
-  { name: 'a sign-in of our client', ask: (s) => signIn(s, ANNA, PASSWORD, { rich: true }), status: 200, steps: 9 },
+  { name: 'a sign-in', ask: (server) => signIn(server, ANNA, PASSWORD), status: 200, steps: 7 },
+  { name: 'a sign-in of our client', ask: (s) => signIn(s, ANNA, PASSWORD, { rich: true }), status: 200, steps: 7 },
   {
     name: 'a sign-in to an application that proves itself',
     ask: (server) => signIn(server, ANNA, PASSWORD, { module: 'vault', headers: SECRET }),

@@ -52,5 +52,6 @@ DatabaseSync.prototype.exec = function (sql) {
 }
 const query: Anything = pg.Client.prototype.query
 pg.Client.prototype.query = function (this: pg.Client, ...args: unknown[]) {
-  return atCommit(args[0], () => query.apply(this, args))
+  const [asked] = args as [string | { text?: string } | undefined] // A text, or a statement with a name.
+  return atCommit(typeof asked === 'object' ? asked.text : asked, () => query.apply(this, args))
 } as typeof pg.Client.prototype.query
