@@ -17,7 +17,7 @@ const PURPOSE = 'audit chain'
 /** A place in the chain, and what is proved by it. */
 export type Anchor = { seq: number; mac: string }
 
-export const NOTHING_SEALED: Anchor = { seq: 0, mac: '' }
+const NOTHING_SEALED: Anchor = { seq: 0, mac: '' }
 
 /**
  * The MAC of an entry in its place: HMAC-SHA-256, keyed by the house, over the one before and the entry. Whoever edits the database

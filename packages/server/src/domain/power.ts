@@ -52,14 +52,14 @@ export function ruleRefusal(rule: Rule, { power, scopes }: Standing): 'power' | 
   return rule.noun === 'whoami' || hasScope(scopes, rule.noun, rule.access) ? null : 'scope'
 }
 
-export function hasScope(scopes: readonly Scope[], noun: Noun, access: Access): boolean {
+function hasScope(scopes: readonly Scope[], noun: Noun, access: Access): boolean {
   const wanted: Scope[] = ['*', `*:write`, `${noun}:write`]
   if (access === 'read') wanted.push('*:read', `${noun}:read`)
   return wanted.some((scope) => scopes.includes(scope))
 }
 
 /** Whether what the scope opens is open to these too. */
-export function coversScope(scopes: readonly Scope[], wanted: Scope): boolean {
+function coversScope(scopes: readonly Scope[], wanted: Scope): boolean {
   if (wanted === '*') wanted = '*:write'
   const [noun, access] = wanted.split(':') as [Noun | '*', Access] // As SCOPES has them.
   const nouns = noun === '*' ? NOUNS : [noun]
