@@ -8,6 +8,7 @@ import pg from 'pg'
 import type { PostgresCluster } from '../../../../tools/postgres.ts'
 import { openDatabase } from '../../src/db/database.ts'
 import { allSteps } from '../../src/db/migrate.ts'
+import { makeKey } from '../support/admin.ts'
 import { call } from '../support/calls.ts'
 import { ACME, ANNA, issue, SMALL_HOUSE } from '../support/house.ts'
 import { makeReleased, RELEASED } from '../support/released.ts'
@@ -56,6 +57,7 @@ async function ask(url: string, sql: string): Promise<Record<string, unknown>[]>
 
 const LIVE = 'select id from tokens where revoked_at is null'
 const UNUSED = 'select id from impersonations where used_at is null and expires_at > created_at'
+const KEYS = 'select id from api_keys where revoked_at is null'
 
 test('a house on PostgreSQL is backed up while it is written to, restores whole, and nobody is signed in', {
   skip: skipTools,
@@ -99,18 +101,20 @@ test('on PostgreSQL too, a restore keeps sessions only when told to, one-time to
   const backup = join(folder, 'sessions.dump')
   await issue(server, ANNA, 'crm')
   await server.impersonate({ user: ANNA, company: ACME, application: 'crm', reason: 'test' })
+  await makeKey(server)
   assert.equal((await runCommand(server.env, ['backup', backup])).code, 0)
   const env = await elsewhere(server.env)
+  const keysLeft = async () => (await ask(env.LICENSE_DATABASE_URL, KEYS)).length
   const live = async () => (await ask(env.LICENSE_DATABASE_URL, LIVE)).length
   const unused = async () => (await ask(env.LICENSE_DATABASE_URL, UNUSED)).length
 
   const kept = await runCommand(env, ['restore', backup, '--keep-sessions'])
   assert.equal(kept.code, 0, kept.stderr)
-  assert.deepEqual([await live(), await unused()], [1, 0])
+  assert.deepEqual([await live(), await unused(), await keysLeft()], [1, 0, 1])
 
   const again = await runCommand(env, ['restore', backup, '--json'])
-  const { aside, ended, oneTime } = JSON.parse(again.stdout)
-  assert.deepEqual([ended, oneTime, await live()], [1, 1, 0])
+  const { aside, ended, oneTime, keys } = JSON.parse(again.stdout)
+  assert.deepEqual([ended, oneTime, keys, await live(), await keysLeft()], [1, 1, 1, 0, 0])
   assert.match(aside, /before-restore-\d{8}T\d{6}\.\d{3}Z\.dump$/)
   assert.equal(dirname(aside), env.LICENSE_DATA_DIR)
   // What was kept is a backup itself, of the house as it was.

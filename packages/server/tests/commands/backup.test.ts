@@ -20,6 +20,7 @@ import { test } from 'node:test'
 import { setTimeout as sleep } from 'node:timers/promises'
 import { restoreSqlite } from '../../src/commands/restore-sqlite.ts'
 import { readConfig } from '../../src/config.ts'
+import { makeKey } from '../support/admin.ts'
 import { call } from '../support/calls.ts'
 import { ACME, ANNA, issue, SMALL_HOUSE } from '../support/house.ts'
 import { startServer, type TestServer } from '../support/server.ts'
@@ -47,6 +48,7 @@ function query(file: string, sql: string): unknown[] {
 
 const LIVE = 'select id from tokens where revoked_at is null'
 const UNUSED = 'select id from impersonations where used_at is null and expires_at > created_at'
+const KEYS = 'select id from api_keys where revoked_at is null'
 
 test('a backup of a house that is being written to restores whole, with nobody signed in', async () => {
   await using server = await startServer('sqlite', { house: SMALL_HOUSE })
@@ -88,19 +90,22 @@ test('restore keeps sessions only when told to, one-time tokens never, and the p
   const backup = join(folder.path, 'house.db')
   await issue(server, ANNA, 'crm')
   await server.impersonate({ user: ANNA, company: ACME, application: 'crm', reason: 'test' })
+  await makeKey(server)
   assert.equal((await runCommand(besideServer(server), ['backup', backup])).code, 0)
-  assert.deepEqual([query(backup, LIVE).length, query(backup, UNUSED).length], [1, 1])
+  const left = (file: string) => [LIVE, UNUSED, KEYS].map((of) => query(file, of).length)
+  assert.deepEqual(left(backup), [1, 1, 1])
 
   const env = emptyHouse(server, folder.path)
   const present = join(folder.path, 'license.db')
   assert.equal((await runCommand(env, ['restore', backup, '--keep-sessions'])).code, 0)
-  assert.deepEqual([query(present, LIVE).length, query(present, UNUSED).length], [1, 0])
+  assert.deepEqual(left(present), [1, 0, 1])
 
   const again = await runCommand(env, ['restore', backup, '--json'])
-  const { aside, ended } = JSON.parse(again.stdout)
-  assert.equal(ended, 1)
+  const { aside, ended, keys } = JSON.parse(again.stdout)
+  assert.deepEqual([ended, keys], [1, 1])
   assert.match(aside, /license\.db\.before-restore-\d{8}T\d{6}\.\d{3}Z$/)
-  assert.deepEqual([query(present, LIVE).length, query(aside, LIVE).length], [0, 1])
+  assert.deepEqual(left(present), [0, 0, 0])
+  assert.deepEqual(left(aside), [1, 0, 1])
 })
 
 test('two restores within a second keep both houses of before', async () => {

@@ -4,6 +4,7 @@ import { apiKeysRoutes } from './api-keys.ts'
 import { applicationsRoutes } from './applications.ts'
 import { auditRoutes } from './audit.ts'
 import { companiesRoutes } from './companies.ts'
+import { compileLate } from './compilers.ts'
 import { explainRoutes } from './explain.ts'
 import { grantsRoutes } from './grants.ts'
 import { licensesRoutes } from './licenses.ts'
@@ -22,6 +23,7 @@ export function adminRoutes(ctx: Context): (app: FastifyInstance) => Promise<voi
       if (!config?.rule) throw new Error(`${method} ${url} states no rule`)
     })
     app.addHook('onRequest', guard(ctx))
+    compileLate(app)
     usersRoutes(app, ctx)
     companiesRoutes(app, ctx)
     membersRoutes(app, ctx)

@@ -4,13 +4,15 @@ import type { By } from '../../audit/actor.ts'
 import type { Context } from '../../context.ts'
 import { requireKey } from '../../credentials/api-keys.ts'
 import { type Rule, ruleRefusal } from '../../domain/power.ts'
-import { AppError, CATALOGUE, type ErrorCode } from '../../errors.ts'
+import { AppError, type ErrorCode } from '../../errors.ts'
 import { DEADLINE_MS } from '../deadline.ts'
 
 declare module 'fastify' {
   interface FastifyContextConfig {
     /** Who may call it. Every route below `/api/v1/admin` has one. */
     rule?: Rule
+    /** The codes that it may refuse with. Told, not compiled: a refusal is written by http/errors.ts. */
+    errors?: readonly ErrorCode[]
   }
   interface FastifyRequest {
     by?: By
@@ -48,6 +50,7 @@ export type AdminCall<P extends TProperties, Q extends TProperties, B extends TS
 
 /** Of every route that takes a key. */
 const COMMON: readonly ErrorCode[] = [
+  'invalid_input',
   'api_key_required',
   'invalid_api_key',
   'not_allowed',
@@ -64,13 +67,12 @@ export function adminRoute<
   Q extends TProperties = Record<never, never>,
   B extends TSchema = TSchema,
 >(app: FastifyInstance, route: AdminRoute<P, Q, B>, handle: (call: AdminCall<P, Q, B>) => Promise<unknown>): void {
-  const takes = route.params || route.query || route.body
-  const errors = [...COMMON, ...(takes ? (['invalid_input'] as const) : []), ...(route.errors ?? [])]
   app.route({
     method: route.method satisfies HTTPMethods,
     url: route.url,
     handlerTimeout: DEADLINE_MS,
-    config: { rule: route.rule } satisfies FastifyContextConfig,
+    exposeHeadRoute: false,
+    config: { rule: route.rule, errors: [...COMMON, ...(route.errors ?? [])] } satisfies FastifyContextConfig,
     schema: {
       summary: route.summary,
       ...(route.description ? { description: route.description } : {}),
@@ -78,7 +80,7 @@ export function adminRoute<
       ...(route.params ? { params: Type.Object(route.params, strict) } : {}),
       querystring: Type.Object(route.query ?? {}, strict),
       ...(route.body ? { body: route.body } : {}),
-      response: { ...answersOf(route.answers), ...refusalsOf(errors) },
+      response: answersOf(route.answers),
     },
     handler: async (request, reply) => {
       const call = {
@@ -99,34 +101,6 @@ export function adminRoute<
 
 function answersOf(answers: Answers): Record<number, unknown> {
   return '204' in answers ? { 204: { type: 'null', description: 'Done' } } : answers
-}
-
-const Problem = Type.Object(
-  {
-    type: Type.String(),
-    title: Type.String(),
-    status: Type.Integer(),
-    detail: Type.String({ description: 'What was wrong, and what to do' }),
-    code: Type.String({ description: 'Which refusal it is: names stay as they are' }),
-    request_id: Type.String(),
-    retry_after: Type.Optional(Type.Integer({ description: 'Whole seconds' })),
-    errors: Type.Optional(Type.Array(Type.Object({ path: Type.String(), message: Type.String() }))),
-  },
-  { $id: 'Problem', description: 'A problem (RFC 9457)' },
-)
-
-/** By status, with the codes that may stand there. */
-function refusalsOf(codes: readonly ErrorCode[]): Record<string, unknown> {
-  const byStatus = Map.groupBy(new Set(codes), (code) => CATALOGUE[code].status)
-  return Object.fromEntries(
-    [...byStatus].map(([status, group]) => [
-      status,
-      {
-        description: group.map((code) => `\`${code}\`: ${CATALOGUE[code].title}`).join('; '),
-        content: { 'application/problem+json': { schema: { ...Problem, $id: undefined } } },
-      },
-    ]),
-  )
 }
 
 /** Before a body is read: who asks, and whether this route is open to that one. */
