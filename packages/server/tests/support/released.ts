@@ -103,7 +103,7 @@ function house(users: number, { isNumbered = false } = {}): string[] {
 }
 
 /** Names of the steps at which a release was made. */
-export const RELEASES: readonly string[] = Object.keys(HOUSES)
+export const RELEASES: readonly string[] = Object.keys(HOUSES).sort()
 
 /** Makes an empty database the house that the program of that step left, with so many users. */
 export async function makeReleased(database: Database, release: string, users: number): Promise<void> {
