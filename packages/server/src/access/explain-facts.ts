@@ -1,10 +1,10 @@
 import type { Db } from '../db/database.ts'
-import { listPermissions } from '../directory/application-store.ts'
 import type { ListedUser } from '../directory/user-store.ts'
 import { type Explanation, explain } from '../domain/explain.ts'
 import type { Facts } from '../domain/facts.ts'
-import { buildTree, ROOT, type Tree } from '../domain/tree.ts'
+import { ROOT, type Tree } from '../domain/tree.ts'
 import * as store from './explain-store.ts'
+import { loadTree } from './given-permissions.ts'
 import { findSeat } from './seat-store.ts'
 
 export type ExplainedApplication = { id: string; name: string; active: boolean; tree: Tree }
@@ -34,9 +34,7 @@ export async function loadExplainedApplication(
   db: Db,
   application: Omit<ExplainedApplication, 'tree'>,
 ): Promise<ExplainedApplication> {
-  const nodes = await listPermissions(db, application.id)
-  const tree = buildTree(nodes.map((node) => ({ ...node, operatorOnly: node.isOperatorOnly })))
-  return { ...application, tree }
+  return { ...application, tree: (await loadTree(db, application.id)).tree }
 }
 
 export async function loadSituation(

@@ -12,7 +12,7 @@ import { givenPermissions, idsOf, type LoadedTree, loadTree, requireGiving } fro
 import { findGrant, insertGrant, listMemberGrants, type MemberGrant, revokeGrant } from './grant-store.ts'
 import { findLicense, type StoredLicense } from './license-store.ts'
 import { holdTree, listRoles, type StoredRole } from './role-store.ts'
-import { findSeat, type Seat, type SeatOf } from './seat-store.ts'
+import { findSeat, type Seat, type SeatOf, seatKey } from './seat-store.ts'
 
 /** What is given: a permission or a role, for a while. */
 export type WantedGrant = Interval & { reason: string } & ({ permission: string } | { role: string })
@@ -45,7 +45,7 @@ export async function giveGrant(ctx: Context, by: By, of: SeatOf, wanted: Wanted
     // First, as whatever takes the seat away does.
     await lockUser(tx, ctx.db.kind, of.userId)
     const offer = await loadOffer(ctx, tx, of)
-    const seat = await findSeat(tx, asKey(of))
+    const seat = await findSeat(tx, seatKey(of))
     if (!seat)
       throw new AppError('no_seat', { detail: `The member has no seat in "${of.applicationId}": give that first.` })
     const id = await giveIn(ctx, tx, by, of, seat, offer, wanted)
@@ -69,7 +69,7 @@ export async function giveIn(
   const id = uuid()
   const isNew = await insertGrant(tx, {
     id,
-    ...asKey(of),
+    ...seatKey(of),
     seat: seat.number,
     permission_id: item.permission,
     role_id: item.role,
@@ -148,11 +148,11 @@ export async function takeIn(
   offer: Offer,
   grant: MemberGrant,
 ): Promise<boolean> {
-  const gives = grant.role
-    ? (offer.roles.find((role) => role.id === grant.role?.id)?.permissions ?? [])
-    : [grant.permission ?? '']
   // What only operators may give only they take; whether the license includes it is no matter here.
-  const given = givenPermissions(offer.tree, offer.license, gives).map((each) => ({ ...each, isIncluded: true }))
+  const given = givenPermissions(offer.tree, offer.license, slugsOf(offer, grant)).map((each) => ({
+    ...each,
+    isIncluded: true,
+  }))
   requireGiving(by, of.companyId, given)
   if (!(await revokeGrant(tx, of.companyId, grant.id, ctx.now()))) return false
   await audit(ctx, tx, by, {
@@ -184,11 +184,14 @@ async function stillGiving(tx: Tx, of: SeatOf, offer: Offer, grant: MemberGrant,
     // Only while this one would still give it itself.
     const isBeside = other.endsAt > Math.max(grant.startsAt, now) && other.startsAt < grant.endsAt
     if (other.id === grant.id || !isBeside) return false
-    const gives = other.role
-      ? (offer.roles.find((role) => role.id === other.role?.id)?.permissions ?? [])
-      : [other.permission ?? '']
-    return needs(tree, gives, slug)
+    return needs(tree, slugsOf(offer, other), slug)
   })
+}
+
+/** What a grant gives by itself. */
+function slugsOf(offer: Offer, { role, permission }: MemberGrant): readonly string[] {
+  if (!role) return [permission ?? '']
+  return offer.roles.find(({ id }) => id === role.id)?.permissions ?? []
 }
 
 function needs(tree: Tree, slugs: readonly string[], slug: string): boolean {
@@ -209,10 +212,6 @@ function neededBy(grant: MemberGrant, others: readonly MemberGrant[]): AppError 
 
 function about({ userId, companyId, applicationId }: SeatOf) {
   return { target: { kind: 'user', id: userId }, companyId, applicationId }
-}
-
-function asKey({ userId, companyId, applicationId }: SeatOf) {
-  return { user_id: userId, company_id: companyId, application_id: applicationId }
 }
 
 function wrong(path: string, message: string): AppError {

@@ -12,7 +12,7 @@ import { etagOf, requireMatch } from './etag.ts'
 import { loadExplainedApplication, loadSituation } from './explain-facts.ts'
 import { listMemberGrants, type MemberGrant } from './grant-store.ts'
 import { giveIn, loadOffer, takeIn, type WantedGrant } from './grants.ts'
-import { findSeat, type SeatOf } from './seat-store.ts'
+import { findSeat, type SeatOf, seatKey } from './seat-store.ts'
 import { giveSeatIn } from './seats.ts'
 
 /** What a member was given in one application, as a whole: what a matrix shows and saves. */
@@ -30,7 +30,7 @@ export type RightsChange = {
 }
 
 export async function loadRights(db: Db, of: SeatOf): Promise<Rights> {
-  const seat = await findSeat(db, asKey(of))
+  const seat = await findSeat(db, seatKey(of))
   const grants = await listMemberGrants(db, of)
   return { seat: seat ? { startsAt: seat.startsAt, endsAt: seat.endsAt } : null, grants }
 }
@@ -114,8 +114,4 @@ function difference(before: readonly string[], after: readonly string[]): Omit<R
     loses: before.filter((slug) => !after.includes(slug)),
     gains: after.filter((slug) => !before.includes(slug)),
   }
-}
-
-function asKey({ userId, companyId, applicationId }: SeatOf) {
-  return { user_id: userId, company_id: companyId, application_id: applicationId }
 }

@@ -19,6 +19,10 @@ export type SeatOf = { userId: string; companyId: string; applicationId: string 
 
 export type SeatKey = { company_id: string; application_id: string; user_id: string }
 
+export function seatKey({ userId, companyId, applicationId }: SeatOf): SeatKey {
+  return { user_id: userId, company_id: companyId, application_id: applicationId }
+}
+
 export type Seat = Interval & { number: number }
 
 export async function findSeat(db: Db, key: SeatKey): Promise<Seat | undefined> {

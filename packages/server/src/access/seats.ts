@@ -20,6 +20,7 @@ import {
   type Seat,
   type SeatKey,
   type SeatOf,
+  seatKey,
   setSeatInterval,
   takeSeat,
 } from './seat-store.ts'
@@ -55,7 +56,7 @@ export async function giveSeatIn(
   wanted: { interval: (before: Interval | undefined) => Interval; restores: boolean },
 ): Promise<{ seat: Seat; isNew: boolean; restored: number }> {
   const { userId, companyId, applicationId } = of
-  const key = { user_id: userId, company_id: companyId, application_id: applicationId }
+  const key = seatKey(of)
   const about = { target: { kind: 'user', id: userId }, companyId, applicationId }
   // Against a deletion, and against another who gives the same.
   await lockUser(tx, ctx.db.kind, userId)

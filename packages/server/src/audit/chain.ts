@@ -32,8 +32,15 @@ export function chainKey(ring: KeyRing, keyId: string): Buffer | undefined {
   return key && Buffer.from(hkdfSync('sha256', key, Buffer.alloc(0), PURPOSE, 32))
 }
 
+/** Seals all that was written since, unless another process is at it. */
+export async function sealAll(database: Database, ring: KeyRing): Promise<void> {
+  let sealed: number
+  do sealed = await sealSome(database, ring)
+  while (sealed > 0)
+}
+
 /** Seals some of what was written since, in the order in which it is found. Tells how many; 0 also when another process is at it. */
-export async function sealSome(database: Database, ring: KeyRing): Promise<number> {
+async function sealSome(database: Database, ring: KeyRing): Promise<number> {
   return database.transaction(async (tx) => {
     if (database.kind === 'postgres' && !(await takeLock(tx))) return 0
     const rows = await tx

@@ -1,5 +1,5 @@
 import { type Command, InvalidArgumentError } from 'commander'
-import { type Anchor, lastSealed, sealSome } from '../audit/chain.ts'
+import { type Anchor, lastSealed, sealAll } from '../audit/chain.ts'
 import { verifyChain } from '../audit/verify.ts'
 import type { Context } from '../context.ts'
 import { print, withHouse } from './report.ts'
@@ -54,9 +54,7 @@ async function verify(ctx: Context, options: Options & { anchor?: Anchor[] }): P
 }
 
 async function anchor(ctx: Context, options: Options): Promise<void> {
-  let sealed: number
-  do sealed = await sealSome(ctx.db, ctx.keys)
-  while (sealed > 0)
+  await sealAll(ctx.db, ctx.keys)
   const { seq, mac } = await lastSealed(ctx.db.read)
   print(options.json, { seq, mac }, () => [seq === 0 ? 'There is nothing to anchor yet.' : `${seq}:${mac}`])
 }

@@ -1,4 +1,4 @@
-import { purgeSealed, sealSome } from '../audit/chain.ts'
+import { purgeSealed, sealAll } from '../audit/chain.ts'
 import type { Job } from './job.ts'
 
 const DAY = 86_400_000
@@ -9,9 +9,7 @@ export const seal: Job = {
   name: 'seal',
   everyMs: 2_000,
   async run(ctx) {
-    let sealed: number
-    do sealed = await sealSome(ctx.db, ctx.keys)
-    while (sealed > 0)
+    await sealAll(ctx.db, ctx.keys)
     const { auditDays } = ctx.config
     if (auditDays > 0) await ctx.db.transaction((tx) => purgeSealed(ctx, tx, ctx.now() - auditDays * DAY, BATCH))
   },

@@ -1,5 +1,5 @@
 import { type TSchema, Type } from 'typebox'
-import { AppError } from '../../errors.ts'
+import { wrong } from './forms.ts'
 
 const MAX_LIMIT = 200
 const DEFAULT_LIMIT = 50
@@ -63,8 +63,4 @@ export function asPage<T, S>(
     items: items.flatMap((item) => show(item) ?? []),
     next_cursor: isMore ? Buffer.from(JSON.stringify(place(last))).toString('base64url') : null,
   }
-}
-
-function wrong(path: string, message: string): AppError {
-  return new AppError('invalid_input', { detail: `${path} ${message}.`, faults: [{ path, message }] })
 }
