@@ -6,10 +6,11 @@ import { house } from './migrations/0001-house.ts'
 import { signInHolds } from './migrations/0002-sign-in-holds.ts'
 import { seatNumbers } from './migrations/0003-seat-numbers.ts'
 import { managed } from './migrations/0004-managed.ts'
+import { manifestImports } from './migrations/0005-manifest-imports.ts'
 import { schemaDialects } from './migrations/dialect.ts'
 
 /** The oldest version of this program that may run on the schema it makes, as a number that grows with each release. */
-const PROGRAM = 3
+const PROGRAM = 4
 const OLDEST_PROGRAM = 3
 
 export const TOO_NEW = 'The database was made by a newer program that this one can not run beside. Update this program.'
@@ -24,6 +25,7 @@ export function allSteps(kind: Database['kind']): Steps {
     '0002-sign-in-holds': signInHolds(dialect),
     '0003-seat-numbers': seatNumbers(dialect),
     '0004-managed': managed(dialect),
+    '0005-manifest-imports': manifestImports(dialect),
   }
 }
 

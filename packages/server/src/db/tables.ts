@@ -32,6 +32,7 @@ export type Tables = {
   audit_entries: AuditEntriesTable
   audit_personal: AuditPersonalTable
   user_terms: UserTermsTable
+  imports: ImportsTable
 }
 
 const ALL: Record<keyof Tables, true> = {
@@ -58,6 +59,7 @@ const ALL: Record<keyof Tables, true> = {
   audit_entries: true,
   audit_personal: true,
   user_terms: true,
+  imports: true,
 }
 
 /** Each of them, so that none is forgotten. */
@@ -141,6 +143,8 @@ type PermissionsTable = {
   description: string
   needs: number | null
   operator_only: Switch
+  /** Since when nobody shall be given it any more; what was given holds. Null: in use. */
+  deprecated_at: number | null
 }
 
 type RolesTable = {
@@ -327,3 +331,23 @@ type AuditPersonalTable = {
 
 /** What users are found by (domain/search-term.ts). */
 type UserTermsTable = { term: string; user_id: string }
+
+/** A file of users that moves in, batch by batch: `done` rows of `total` are in or refused. */
+type ImportsTable = {
+  id: string
+  kind: 'users'
+  name: string
+  /** SHA-256 of the file, base64url: the same file goes on where it ended. */
+  digest: string
+  /** JSON. */
+  options: string
+  total: number
+  done: number
+  created: number
+  existing: number
+  refused: number
+  started_by: string
+  started_at: number
+  updated_at: number
+  finished_at: number | null
+}

@@ -21,6 +21,9 @@ export const NOUNS = [
   'api-keys',
   'audit',
   'explain',
+  'manifest',
+  'imports',
+  'export',
   'statistics',
 ] as const
 export type Noun = (typeof NOUNS)[number]
