@@ -3,6 +3,7 @@ import { type Config, ownEnvironment, readConfig } from '../config.ts'
 import { createContext } from '../context.ts'
 import { sizeHashThreads } from '../credentials/hash-threads.ts'
 import { lockHouse } from '../db/serve-lock.ts'
+import { shrinkHeap } from './heap.ts'
 import { startServing } from './serving.ts'
 
 export function serveCommand(program: Command): void {
@@ -27,7 +28,7 @@ export async function serve(config: Config, options: { json?: boolean; now?: () 
   const told = untilToldToStop()
   using _lock = lockHouse(config.database)
   await using ctx = await createContext(config, { migrates: 'always', ...(options.now && { now: options.now }) })
-  await using serving = await startServing(ctx)
+  await using serving = await startServing(ctx, shrinkHeap)
   ctx.log.info({ url: serving.url, database: ctx.db.kind }, 'serving')
   if (process.stderr.isTTY && !options.json)
     process.stderr.write(`The License server runs on ${serving.url}. Ctrl-C stops it.\n`)

@@ -17,11 +17,12 @@ export type Serving = {
   [Symbol.asyncDispose](): Promise<void>
 }
 
-/** Listens, and runs the jobs beside. What is given as `ctx` stays the caller's to dispose of. */
-export async function startServing(ctx: Context): Promise<Serving> {
+/** Listens, and runs the jobs beside. What is given as `ctx` stays the caller's to dispose of; `whenBuilt` runs before anybody can ask. */
+export async function startServing(ctx: Context, whenBuilt: () => void = () => undefined): Promise<Serving> {
   const door = openDoor()
   const metrics = createMetrics(ctx)
   const [app] = await Promise.all([createServer(ctx, door, metrics), learnFirst(ctx)])
+  whenBuilt()
   // What applications reach opens last: nothing is left open when the other address can't be had.
   const { metrics: address, host, port: wanted } = ctx.config
   const metricsServer =
