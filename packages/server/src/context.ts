@@ -6,6 +6,7 @@ import { RoleCache } from './access/role-cache.ts'
 import { TreeCache } from './access/tree-cache.ts'
 import { Refusals } from './audit/refusals.ts'
 import type { Config } from './config.ts'
+import { type FindArrival, prepareArrivals } from './credentials/arrival.ts'
 import { Hasher } from './credentials/hasher.ts'
 import { type IssueAtOnce, prepareIssuing } from './credentials/issue-token.ts'
 import { RefusalFloor } from './credentials/refusal-floor.ts'
@@ -30,6 +31,7 @@ export type Context = {
   turns: Turns
   refusalFloor: RefusalFloor
   facts: FactsQueries
+  findArrival: FindArrival
   issueAtOnce: IssueAtOnce
   trees: TreeCache
   roles: RoleCache
@@ -75,6 +77,7 @@ export async function createContext(config: Config, options: ContextOptions = {}
       turns: new Turns({ limit: config.hashQueue, waitMs }),
       refusalFloor: new RefusalFloor(),
       facts: prepareFacts(db),
+      findArrival: prepareArrivals(db),
       issueAtOnce: prepareIssuing(db),
       trees: new TreeCache(),
       roles: new RoleCache(),

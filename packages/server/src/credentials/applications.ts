@@ -17,12 +17,22 @@ export type ApplicationClaim = {
  * @throws AppError `unknown_application`, `application_source_refused`, `application_secret_required`
  */
 export async function requireApplication(ctx: Context, claim: ApplicationClaim): Promise<StoredApplication> {
-  if (claim.applicationId === undefined) {
-    throw new AppError('unknown_application', {
-      detail: 'The request names no application: send its id as X-LICENSE-MODULE.',
-    })
-  }
-  const application = await findApplication(ctx.db.read, claim.applicationId)
+  return checkApplication(await findApplication(ctx.db.read, requireApplicationId(claim)), claim)
+}
+
+/** @throws AppError `unknown_application` */
+export function requireApplicationId({ applicationId }: ApplicationClaim): string {
+  if (applicationId !== undefined) return applicationId
+  throw new AppError('unknown_application', {
+    detail: 'The request names no application: send its id as X-LICENSE-MODULE.',
+  })
+}
+
+/** The same of one that was looked up. */
+export function checkApplication(
+  application: StoredApplication | undefined,
+  claim: ApplicationClaim,
+): StoredApplication {
   if (!application?.isActive) throw unknownApplication()
   requireSource(application.sourceNetworks, claim.source)
   requireSecret(application.secretHash, claim.secret)

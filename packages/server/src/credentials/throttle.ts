@@ -67,27 +67,54 @@ export async function countsOf(ctx: Context, claimant: Claimant): Promise<[Count
 }
 
 function nameCount(ctx: Context, { username, userId }: Claimant): Count {
-  if (userId !== undefined) return { key: `user ${userId}`, userId, address: null, limit: ACCOUNT_LIMIT }
+  const key = countKey(ctx, username, userId)
+  return { key, userId: userId ?? null, address: null, limit: ACCOUNT_LIMIT }
+}
+
+/** Of the count of a name: an account's own, or one for names that are none. arrival.ts has the first in its SQL. */
+export function countKey(ctx: Context, username: string, userId: string | undefined): string {
+  return userId === undefined ? keyOfName(ctx, username) : `user ${userId}`
+}
+
+export function keyOfName(ctx: Context, username: string): string {
   // What is no address is of its own kind: lower case makes an address of some look-alikes, whose account does not wait with them.
   const name = canonicalEmail(username) ?? `no address ${username.trim().toLowerCase()}`
   // Keyed and cut: people type their password there, and nobody can find a name that shares another's count.
   const hash = Buffer.from(keyedHash(ctx.keys, 'names without an account', name), 'base64url')
   const bucket = hash.readUInt32BE() >>> (32 - NAME_BITS)
-  return { key: `name ${bucket}`, userId: null, address: null, limit: ACCOUNT_LIMIT }
+  return `name ${bucket}`
 }
 
+/** What was read of the name's count, and how many turns had ended before. */
+export type Counted = { key: string; throttle: Throttle | undefined; turnsEnded: number }
+
 /** @throws AppError `too_many_attempts` while one of the counts waits */
-export async function requireNoWait(ctx: Context, counts: readonly Count[]): Promise<Map<string, Throttle>> {
-  const keys = counts.map(({ key }) => key)
-  const found = await findThrottles(ctx.db.read, keys)
+export async function requireNoWait(
+  ctx: Context,
+  counts: readonly Count[],
+  counted?: Counted,
+): Promise<Map<string, Throttle>> {
+  const found = await currentThrottles(ctx, counts, counted)
   const wait = Math.max(0, ...[...found.values()].map((throttle) => waitOf(throttle, ctx.now())))
   if (wait > 0) throw tooManyAttempts(wait)
   return found
 }
 
-/** Before the hashing. @throws AppError `too_many_attempts` */
-export async function takeTry(ctx: Context, counts: readonly Count[]): Promise<Try> {
-  const found = await requireNoWait(ctx, counts)
+/** What was read already is asked for again where somebody's try has ended since: it may have been one on this account. */
+async function currentThrottles(
+  ctx: Context,
+  counts: readonly Count[],
+  counted: Counted | undefined,
+): Promise<Map<string, Throttle>> {
+  const keys = counts.map(({ key }) => key)
+  const isCurrent = counted?.turnsEnded === ctx.turns.ended && keys.length === 1 && keys[0] === counted.key
+  if (!isCurrent) return findThrottles(ctx.db.read, keys)
+  return new Map(counted.throttle ? [[counted.key, counted.throttle]] : [])
+}
+
+/** Before the hashing, when it is its turn. @throws AppError `too_many_attempts` */
+export async function takeTry(ctx: Context, counts: readonly Count[], counted: Counted): Promise<Try> {
+  const found = await requireNoWait(ctx, counts, counted)
   const now = ctx.now()
   const first = counts.filter(({ key, limit }) => isCountedFirst(found.get(key), limit, now))
   // All or none: a refusal by one count takes the other one back.

@@ -10,9 +10,15 @@ export class Turns {
   readonly #options: TurnsOptions
   readonly #waiting = new Map<string, Waiter[]>()
   #count = 0
+  #ended = 0
 
   constructor(options: TurnsOptions) {
     this.#options = options
+  }
+
+  /** How many have ended, of all keys: where it is the same as before, nobody's has meanwhile. */
+  get ended(): number {
+    return this.#ended
   }
 
   /** Whether somebody has this key's turn now. */
@@ -50,6 +56,7 @@ export class Turns {
   }
 
   #pass(key: string): void {
+    this.#ended++
     // Handed over, so that nobody slips in between.
     const next = this.#waiting.get(key)?.shift()
     if (next) next.start()

@@ -1,4 +1,4 @@
-import type { Insertable, Updateable } from 'kysely'
+import type { Insertable, Selectable, Updateable } from 'kysely'
 import type { Database, Db, Tx } from '../db/database.ts'
 import type { Tables } from '../db/tables.ts'
 
@@ -19,7 +19,15 @@ export async function findApplication(db: Db, id: string): Promise<StoredApplica
     .select(['id', 'name', 'active', 'secret_hash', 'token_days', 'token_idle_days', 'source_networks'])
     .where('id', '=', id)
     .executeTakeFirst()
-  if (!row) return undefined
+  return row && readApplication(row)
+}
+
+type ApplicationRow = Pick<
+  Selectable<Tables['applications']>,
+  'id' | 'name' | 'active' | 'secret_hash' | 'token_days' | 'token_idle_days' | 'source_networks'
+>
+
+export function readApplication(row: ApplicationRow): StoredApplication {
   return {
     id: row.id,
     name: row.name,

@@ -1,4 +1,4 @@
-import type { Insertable, Updateable } from 'kysely'
+import type { Insertable, Selectable, Updateable } from 'kysely'
 import type { Database, Db, Tx } from '../db/database.ts'
 import type { Tables } from '../db/tables.ts'
 
@@ -17,7 +17,15 @@ export async function findAccount(db: Db, email: string): Promise<Account | unde
     .select(['id', 'email', 'active', 'operator', 'password_hash', 'password_foreign'])
     .where('email', '=', email)
     .executeTakeFirst()
-  if (!row) return undefined
+  return row && readAccount(row)
+}
+
+type AccountRow = Pick<
+  Selectable<Tables['users']>,
+  'id' | 'email' | 'active' | 'operator' | 'password_hash' | 'password_foreign'
+>
+
+export function readAccount(row: AccountRow): Account {
   return {
     id: row.id,
     email: row.email,

@@ -17,6 +17,12 @@ export function checkInput(body: unknown): { username: string; password: string 
   return { username, password }
 }
 
+/** The name, where there is one that can be looked up: the application is asked for before anything of this is judged. */
+export function usernameIn(body: unknown): string {
+  const username: unknown = typeof body === 'object' && body !== null && 'username' in body ? body.username : ''
+  return typeof username === 'string' && textFaults('username', username).length === 0 ? username : ''
+}
+
 function textFaults(name: string, value: unknown): Fault[] {
   const path = `/${name}`
   if (typeof value !== 'string') return [{ path, message: `${name} must be a text` }]

@@ -1,6 +1,6 @@
 import type { Context } from '../context.ts'
 import type { Place } from '../credentials/hasher.ts'
-import { type Claimant, countsOf, requireNoWait, type Try, takeTry } from '../credentials/throttle.ts'
+import { type Claimant, type Counted, countsOf, requireNoWait, type Try, takeTry } from '../credentials/throttle.ts'
 
 /** A try that may go on: alone on its account in this process, with a place at the hashing gate. */
 export type Entry = Disposable & { attempt: Try; place: Place }
@@ -13,7 +13,12 @@ export type Came = { since: number; early: Place | undefined }
  * not tried.
  * @throws AppError `too_many_attempts`, `busy`
  */
-export async function enter(ctx: Context, lane: string, claimant: Claimant, came: Came): Promise<Entry> {
+export async function enter(
+  ctx: Context,
+  lane: string,
+  { claimant, counted }: { claimant: Claimant; counted: Counted },
+  came: Came,
+): Promise<Entry> {
   const { since } = came
   let { early } = came
   const counts = await countsOf(ctx, claimant)
@@ -28,7 +33,7 @@ export async function enter(ctx: Context, lane: string, claimant: Claimant, came
   using held = new DisposableStack()
   held.use(await ctx.turns.take(key, since))
   const place = held.use(early ?? ctx.hasher.enter(lane, since))
-  const attempt = await takeTry(ctx, counts)
+  const attempt = await takeTry(ctx, counts, counted)
   const kept = held.move()
   return { attempt, place, [Symbol.dispose]: () => kept.dispose() }
 }

@@ -1,17 +1,17 @@
 import type { Answer } from '../access/answer.ts'
 import type { AnswerFacts } from '../access/facts.ts'
 import type { Context } from '../context.ts'
-import { type ApplicationClaim, requireApplication } from '../credentials/applications.ts'
+import { type ApplicationClaim, checkApplication, requireApplicationId } from '../credentials/applications.ts'
+import type { Arrival } from '../credentials/arrival.ts'
 import { type IssuedToken, issueToken, PasswordMoved } from '../credentials/issue-token.ts'
 import { forgiveTry, rememberAddress, type Try } from '../credentials/throttle.ts'
 import type { Account } from '../directory/user-store.ts'
 import { checkAccess } from './check-access.ts'
 import { checkAccount } from './check-account.ts'
 import { checkAddress } from './check-address.ts'
-import { checkInput } from './check-input.ts'
+import { checkInput, usernameIn } from './check-input.ts'
 import { checkPassword, type Verified, WrongPassword } from './check-password.ts'
 import { type Came, enter } from './enter.ts'
-import { loadAccount } from './load-account.ts'
 
 const MAX_TRIES = 3
 
@@ -28,17 +28,20 @@ export async function signIn(ctx: Context, claim: SignInClaim, body: unknown): P
   const since = performance.now()
   // Before the database is asked anything: in a rush most are told to come back.
   using early = claim.applicationId === undefined ? undefined : ctx.hasher.enterKnown(claim.applicationId, since)
-  const application = await requireApplication(ctx, claim)
+  const id = requireApplicationId(claim)
+  let arrival = await ctx.findArrival(ctx, id, usernameIn(body))
+  const application = checkApplication(arrival.application, claim)
   const { username, password } = checkInput(body)
   const address = checkAddress(application, claim.userAddress)
   for (let tries = 1; ; tries++) {
     try {
       const came = { since, early: tries === 1 ? early : undefined }
-      return await signInOnce(ctx, application.id, { username, password, address }, came)
+      return await signInOnce(ctx, id, { username, password, address }, arrival, came)
     } catch (error) {
       if (error instanceof WrongPassword) await ctx.refusalFloor.since(error.hashingSince)
       // Two first sign-ins with an imported password are both right: the one that comes second looks at the new string.
       if (!(error instanceof PasswordMoved) || tries === MAX_TRIES) throw error
+      arrival = await ctx.findArrival(ctx, id, username)
     }
   }
 }
@@ -49,11 +52,11 @@ async function signInOnce(
   ctx: Context,
   applicationId: string,
   { username, password, address }: Wish,
+  { account, counted }: Arrival,
   came: Came,
 ): Promise<SignedIn> {
-  const account = await loadAccount(ctx, username)
   const claimant = { username, userId: account?.id, address }
-  using entry = await enter(ctx, applicationId, claimant, came)
+  using entry = await enter(ctx, applicationId, { claimant, counted }, came)
   const verified = await checkPassword(ctx, entry, account, password)
   const { facts, answer } = await checkRights(ctx, entry.attempt, account, applicationId)
   const issued =

@@ -6,6 +6,7 @@ import { test } from 'node:test'
 import { type RawBuilder, sql } from 'kysely'
 import { fillHouse } from '../../../../bench/house.ts'
 import { factsSql } from '../../src/access/facts.ts'
+import { arrivalSql } from '../../src/credentials/arrival.ts'
 import { type Database, type DatabaseAddress, openDatabase } from '../../src/db/database.ts'
 import { databases, newDatabase } from '../support/server.ts'
 
@@ -29,6 +30,7 @@ for (const kind of databases) {
     try {
       for (const [name, query] of QUERIES)
         await (kind === 'sqlite' ? checkSqlitePlan(db, name, query) : checkPostgresPlan(db, name, query))
+      await (kind === 'sqlite' ? checkSqliteArrival(db) : checkPostgresArrival(db))
     } finally {
       await db.close()
       rmSync(folder, { recursive: true, force: true })
@@ -45,15 +47,18 @@ async function checkSqlitePlan(db: Database, name: string, query: RawBuilder<unk
   assert.equal(steps.filter((step) => index.test(step)).length, 1, `${name}: grants_in_force is used once`)
 }
 
+/** What a sign-in begins with. */
+async function checkSqliteArrival(db: Database): Promise<void> {
+  const { rows } = await sql<{ detail: string }>`explain query plan ${arrivalSql()}`.execute(db.read)
+  const steps = rows.map(({ detail }) => detail)
+  for (const table of ['u', 't'])
+    assert.equal(steps.filter((step) => new RegExp(`^SEARCH ${table} USING `).test(step)).length, 1, steps.join('; '))
+}
+
 type PlanNode = { 'Node Type': string; 'Relation Name'?: string; 'Index Name'?: string; Plans?: PlanNode[] }
 
 async function checkPostgresPlan(db: Database, name: string, query: RawBuilder<unknown>): Promise<void> {
-  // The plan for any values: what a prepared statement comes to after its first runs.
-  const { sql: text } = query.compile(db.read)
-  const explained = await sql<{ 'QUERY PLAN': [{ Plan: PlanNode }] }>`${sql.raw(
-    `explain (format json, generic_plan) ${text}`,
-  )}`.execute(db.read)
-  const nodes = flatten(explained.rows[0]?.['QUERY PLAN'][0].Plan)
+  const nodes = await postgresPlan(db, query)
   for (const table of GROWING) {
     const reads = nodes.filter((node) => node['Relation Name'] === table)
     if (table !== 'tokens' || name === 'byToken') assert.notEqual(reads.length, 0, `${name} reads ${table}`)
@@ -62,6 +67,26 @@ async function checkPostgresPlan(db: Database, name: string, query: RawBuilder<u
   const grants = nodes.filter((node) => node['Relation Name'] === 'grants')
   const used = grants.map((node) => `${node['Node Type']} ${node['Index Name']}`).sort()
   assert.deepEqual(used, ['Index Only Scan grants_in_force'], name)
+}
+
+async function checkPostgresArrival(db: Database): Promise<void> {
+  const names = sql`select 'name ' || i, 1, 0, 0 from generate_series(1, 2000) i`
+  await sql`insert into throttles (key, tries, last_at, next_at) ${names}`.execute(db.read)
+  await sql`analyze throttles`.execute(db.read)
+  const nodes = await postgresPlan(db, arrivalSql())
+  for (const table of ['users', 'throttles']) {
+    const reads = nodes.filter((node) => node['Relation Name'] === table).map((node) => node['Node Type'])
+    assert.deepEqual(reads, ['Index Scan'], table)
+  }
+}
+
+/** The plan for any values: what a prepared statement comes to after its first runs. */
+async function postgresPlan(db: Database, query: RawBuilder<unknown>): Promise<PlanNode[]> {
+  const { sql: text } = query.compile(db.read)
+  const explained = await sql<{ 'QUERY PLAN': [{ Plan: PlanNode }] }>`${sql.raw(
+    `explain (format json, generic_plan) ${text}`,
+  )}`.execute(db.read)
+  return flatten(explained.rows[0]?.['QUERY PLAN'][0].Plan)
 }
 
 function flatten(node: PlanNode | undefined): PlanNode[] {

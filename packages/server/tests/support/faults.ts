@@ -6,6 +6,7 @@ import { prepareFacts } from '../../src/access/facts.ts'
 import { TreeCache } from '../../src/access/tree-cache.ts'
 import { readConfig } from '../../src/config.ts'
 import { type Context, createContext } from '../../src/context.ts'
+import { prepareArrivals } from '../../src/credentials/arrival.ts'
 import { Hasher, type HasherOptions, type Place } from '../../src/credentials/hasher.ts'
 import { prepareIssuing } from '../../src/credentials/issue-token.ts'
 import type { Database } from '../../src/db/database.ts'
@@ -57,7 +58,14 @@ export async function startFaulty(env: Record<string, string>, house: HouseFile)
   const faults = new Faults()
   const db = faultyDatabase(ctx.db, faults)
   const hasher = new FaultyHasher(faults, { concurrency: 2, queue: 100, waitMs: 60_000 })
-  const served = { ...ctx, db, hasher, facts: prepareFacts(db), issueAtOnce: prepareIssuing(db) }
+  const served = {
+    ...ctx,
+    db,
+    hasher,
+    facts: prepareFacts(db),
+    findArrival: prepareArrivals(db),
+    issueAtOnce: prepareIssuing(db),
+  }
   const app = await createServer(served, openDoor(), createMetrics(served))
   const url = await app.listen({ host: '127.0.0.1', port: 0 })
   return {
