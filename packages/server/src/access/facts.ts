@@ -47,12 +47,20 @@ export type TokenFacts = {
 
 export type AnswerFacts = { user: UserFacts; application: ApplicationFacts; companies: CompanyFacts[] }
 
+/** A seat, whose it is, and its side of the facts. */
+export type SeatFacts = { number: number; userId: string; treeVersion: number; company: CompanyFacts }
+
 export type FactsQueries = {
   /** Everything an answer needs, in one look at the database. Undefined for a token that is not there. */
   byToken(hash: string): Promise<(AnswerFacts & { token: TokenFacts }) | undefined>
   /** The same for someone who is just signing in. */
   byUser(userId: string, applicationId: string): Promise<AnswerFacts | undefined>
+  /** The same for seats, up to SEATS_AT_ONCE, by their numbers. */
+  bySeats(numbers: readonly number[]): Promise<SeatFacts[]>
 }
+
+/** So few that others get their turn between. */
+export const SEATS_AT_ONCE = 200
 
 /**
  * THE query. It returns rows and judges nothing; domain/effective.ts does. A seat's grants come as one text (given.ts),
@@ -68,11 +76,13 @@ const SEAT_COLUMNS = sql`
   case when l.includes_all = 0 then (select string_agg(i.permission_id || '', ' ') from license_permissions i
     where i.company_id = s.company_id and i.application_id = s.application_id) end`
 
-const SEAT_TABLES = sql`
-  left join seats s on s.user_id = u.id and s.application_id = a.id
+const COMPANY_TABLES = sql`
   left join memberships m on m.user_id = s.user_id and m.company_id = s.company_id
   left join companies c on c.id = s.company_id
   left join licenses l on l.company_id = s.company_id and l.application_id = s.application_id`
+
+const SEAT_TABLES = sql`
+  left join seats s on s.user_id = u.id and s.application_id = a.id ${COMPANY_TABLES}`
 
 const HEAD_COLUMNS = sql`
   u.id, u.email, u.first_name, u.last_name, u.pin, u.active, u.sessions_ended_at,
@@ -89,7 +99,9 @@ function interval(): RawBuilder<unknown> {
   return sql`case when ${always} then '' else ':' || g.starts_at || ':' || g.ends_at end`
 }
 
-/** The two ways to ask, with a place for each value. */
+const SEAT_HEAD = 5
+
+/** The two ways to ask for an answer, with a place for each value. */
 export function factsSql(): { byToken: RawBuilder<unknown>; byUser: RawBuilder<unknown> } {
   const value = sql`${''}`
   return {
@@ -101,14 +113,27 @@ export function factsSql(): { byToken: RawBuilder<unknown>; byUser: RawBuilder<u
   }
 }
 
+function seatsSql(): RawBuilder<unknown> {
+  const numbers = sql.join(Array.from({ length: SEATS_AT_ONCE }, () => sql`${0}`))
+  return sql`select s.number, s.user_id, u.active, a.active, a.tree_version, ${SEAT_COLUMNS}
+    from seats s join users u on u.id = s.user_id join applications a on a.id = s.application_id ${COMPANY_TABLES}
+    where s.number in (${numbers}) order by s.number`
+}
+
 export function prepareFacts(db: Database): FactsQueries {
   const queries = factsSql()
   const byToken = db.prepare('facts-by-token', queries.byToken.compile(db.read))
   const byUser = db.prepare('facts-by-user', queries.byUser.compile(db.read))
+  const bySeats = db.prepare('facts-by-seats', seatsSql().compile(db.read))
   return {
     byToken: (hash) => readByToken(byToken, hash),
     async byUser(userId, applicationId) {
       return readAnswer(await byUser([applicationId, userId]))
+    },
+    async bySeats(numbers) {
+      // One statement for any number of them: no seat has the number 0.
+      const rows = await bySeats([...numbers, ...Array<number>(SEATS_AT_ONCE - numbers.length).fill(0)])
+      return rows.map(readSeat)
     },
   }
 }
@@ -173,9 +198,15 @@ function readAnswer(rows: readonly Row[]): AnswerFacts | undefined {
   }
   const companies: CompanyFacts[] = []
   for (const row of rows) {
-    if (row[HEAD] !== null) companies.push(readCompany(row, user.active, application.active))
+    if (row[HEAD] !== null) companies.push(readCompany(row.slice(HEAD, HEAD + SEAT), user.active, application.active))
   }
   return { user, application, companies }
+}
+
+function readSeat(row: Row): SeatFacts {
+  const [number, userId, userActive, applicationActive, treeVersion] = row as [number, string, number, number, number] // As in `bySeats`.
+  const company = readCompany(row.slice(SEAT_HEAD), userActive === 1, applicationActive === 1)
+  return { number, userId, treeVersion, company }
 }
 
 type SeatRow = [
@@ -198,7 +229,7 @@ type SeatRow = [
 ]
 
 function readCompany(row: Row, userActive: boolean, applicationActive: boolean): CompanyFacts {
-  const seat = row.slice(HEAD, HEAD + SEAT) as SeatRow // In the order of SEAT_COLUMNS.
+  const seat = row as SeatRow // In the order of SEAT_COLUMNS.
   return {
     companyId: seat[0],
     companyName: seat[1],

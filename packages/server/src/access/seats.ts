@@ -86,13 +86,13 @@ export async function giveSeatIn(
   return { seat: { number, ...interval }, isNew: true, restored: restored.length }
 }
 
-/** What ended with the seat of before and may be given by this one, each once. Of roles that were deleted meanwhile nothing comes back. */
+/** What ended with the seat of before and may be given by this one, each once. Of what was removed meanwhile nothing comes back. */
 async function restore(ctx: Context, tx: Tx, by: By, of: SeatOf, seat: number): Promise<string[]> {
   const offer = await loadOffer(ctx, tx, of)
   const restored = new Map<string, string>()
   for (const grant of await listEndedGrants(tx, of)) {
     const role = grant.role && offer.roles.find(({ id }) => id === grant.role?.id)
-    if (grant.role && !role) continue
+    if (grant.role ? !role : !offer.tree.idBySlug.has(grant.permission ?? '')) continue
     const permissions = givenPermissions(offer.tree, offer.license, role?.permissions ?? [grant.permission ?? ''])
     if (giftRefusal(by.actor, { kind: 'permissions', companyId: of.companyId, permissions })) continue
     const what = JSON.stringify([grant.role?.id ?? grant.permission, grant.startsAt, grant.endsAt])

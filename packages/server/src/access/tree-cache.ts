@@ -22,6 +22,7 @@ async function loadTree(db: Db, applicationId: string): Promise<{ version: numbe
     .innerJoin('permissions as p', 'p.application_id', 'a.id')
     .select(['a.tree_version', 'p.id', 'p.slug', 'p.needs', 'p.operator_only'])
     .where('a.id', '=', applicationId)
+    .where('p.removed_at', 'is', null)
     .execute()
   const version = rows[0]?.tree_version
   if (version === undefined) return undefined

@@ -28,6 +28,7 @@ export const ACTS = [
   'role.created',
   'role.changed',
   'role.deleted',
+  'manifest.applied',
   'application.created',
   'application.changed',
   'application.switched_on',

@@ -145,6 +145,8 @@ type PermissionsTable = {
   operator_only: Switch
   /** Since when nobody shall be given it any more; what was given holds. Null: in use. */
   deprecated_at: number | null
+  /** Set where grants of then may still name it: it is none of the application's any more, and its slug no slug. */
+  removed_at: number | null
 }
 
 type RolesTable = {

@@ -80,6 +80,7 @@ export async function listApplications(db: Db): Promise<ListedApplication[]> {
         .selectFrom('permissions as p')
         .select((p) => p.fn.countAll<number>().as('count'))
         .whereRef('p.application_id', '=', 'a.id')
+        .where('p.removed_at', 'is', null)
         .as('permissions'),
       e
         .selectFrom('licenses as l')
@@ -109,7 +110,10 @@ export type StoredPermission = {
 
 /** Of one application, or of all. */
 export async function listPermissions(db: Db, applicationId?: string): Promise<StoredPermission[]> {
-  let query = db.selectFrom('permissions').select(['id', 'application_id', 'slug', 'needs', 'operator_only'])
+  let query = db
+    .selectFrom('permissions')
+    .select(['id', 'application_id', 'slug', 'needs', 'operator_only'])
+    .where('removed_at', 'is', null)
   if (applicationId !== undefined) query = query.where('application_id', '=', applicationId)
   const rows = await query.orderBy('id').execute()
   return rows.map((row) => ({
@@ -227,24 +231,39 @@ export async function insertPermission(
       description: '',
       needs: null,
       operator_only: 0,
+      deprecated_at: null,
+      removed_at: null,
     })
     .execute()
 }
 
+/** As a manifest has them. */
 export type ManifestPermission = {
+  id: number
   slug: string
   name: string
   description: string
   needs: string | null
-  operator_only: boolean
+  isOperatorOnly: boolean
+  isDeprecated: boolean
 }
 
 export async function listManifestPermissions(db: Db, applicationId: string): Promise<ManifestPermission[]> {
   const rows = await db
     .selectFrom('permissions as p')
     .leftJoin('permissions as n', 'n.id', 'p.needs')
-    .select(['p.slug', 'p.name', 'p.description', 'n.slug as needs', 'p.operator_only'])
+    .select(['p.id', 'p.slug', 'p.name', 'p.description', 'n.slug as needs', 'p.operator_only', 'p.deprecated_at'])
     .where('p.application_id', '=', applicationId)
+    .where('p.removed_at', 'is', null)
+    .orderBy('p.id')
     .execute()
-  return rows.map((row) => ({ ...row, operator_only: row.operator_only === 1 }))
+  return rows.map((row) => ({
+    id: row.id,
+    slug: row.slug,
+    name: row.name,
+    description: row.description,
+    needs: row.needs,
+    isOperatorOnly: row.operator_only === 1,
+    isDeprecated: row.deprecated_at !== null,
+  }))
 }

@@ -80,6 +80,8 @@ export type Gift =
   | { kind: 'seat'; companyId: string }
   | { kind: 'role'; companyId: string }
   | { kind: 'permissions'; companyId: string; permissions: readonly GivenPermission[] }
+  /** An application's tree and roles; what of it is for operators alone. */
+  | { kind: 'manifest'; applicationId: string; operatorsOnly: readonly string[] }
   | { kind: 'api_key'; power: Power; scopes: readonly Scope[] }
 
 /** As the tree and the company's license have it. */
@@ -99,6 +101,7 @@ export function giftRefusal(giver: Standing, gift: Gift): GiftRefusal | null {
     return isAll && !coversScope(giver.scopes, '*') ? refused('more_than_own') : scopeRefusal(giver, gift)
   }
   if (gift.kind === 'api_key') return keyRefusal(giver, gift)
+  if (gift.kind === 'manifest') return manifestRefusal(giver, gift)
   const isOwn = 'companyId' in gift && giver.power.kind === 'company' && giver.power.companyId === gift.companyId
   if (!isOwn) return refused('not_yours')
   return scopeRefusal(giver, gift) ?? (gift.kind === 'permissions' ? permissionsRefusal(gift.permissions) : null)
@@ -123,6 +126,12 @@ function permissionsRefusal(permissions: readonly GivenPermission[]): GiftRefusa
     'not_included',
     left.map((each) => each.slug),
   )
+}
+
+/** An application says what its own permissions and roles mean; not what operators keep for themselves. */
+function manifestRefusal({ power }: Standing, gift: Extract<Gift, { kind: 'manifest' }>): GiftRefusal | null {
+  if (power.kind !== 'application' || power.applicationId !== gift.applicationId) return refused('not_yours')
+  return gift.operatorsOnly.length > 0 ? refused('operator_only', [...gift.operatorsOnly]) : null
 }
 
 /** No key can do what its maker can't. */

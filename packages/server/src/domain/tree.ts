@@ -10,6 +10,8 @@ export type PermissionNode = { id: number; slug: string; needs: number | null; o
 /** An application's permissions, ranked by slug (by code point), so that what is listed in rank order is sorted. */
 export type Tree = {
   slugs: readonly string[]
+  /** The row number of each rank. */
+  ids: readonly number[]
   /** Rank of what each rank needs; -1 for the root and for `is_superuser`. */
   parents: Int32Array
   operatorOnly: readonly boolean[]
@@ -39,7 +41,8 @@ function aboveSurrogates(unit: number): number {
 export function buildTree(permissions: readonly PermissionNode[]): Tree {
   const ranked = [...permissions].sort((a, b) => byCodePoint(a.slug, b.slug))
   const slugs = ranked.map((permission) => permission.slug)
-  const rankById = new Map(ranked.map((permission, rank) => [permission.id, rank]))
+  const ids = ranked.map((permission) => permission.id)
+  const rankById = new Map(ids.map((id, rank) => [id, rank]))
   const rankBySlug = new Map(slugs.map((slug, rank) => [slug, rank]))
   const root = rankBySlug.get(ROOT) ?? -1
   const superuser = rankBySlug.get(SUPERUSER) ?? -1
@@ -48,7 +51,7 @@ export function buildTree(permissions: readonly PermissionNode[]): Tree {
     return permission.needs === null ? root : (rankById.get(permission.needs) ?? root)
   })
   const marked = ranked.map((permission, rank) => rank === superuser || permission.operatorOnly)
-  return { slugs, parents, operatorOnly: inherited(parents, marked), rankById, rankBySlug, root, superuser }
+  return { slugs, ids, parents, operatorOnly: inherited(parents, marked), rankById, rankBySlug, root, superuser }
 }
 
 /** What needs something that only operators may give is operators' only too: the weaker would smuggle in the stronger. */
@@ -79,6 +82,24 @@ export function pathToRoot(tree: Pick<Tree, 'parents'>, rank: number): number[] 
 export function neededSlugs(tree: Tree, slug: string): string[] {
   const rank = tree.rankBySlug.get(slug)
   return rank === undefined ? [] : pathToRoot(tree, rank).map((step) => tree.slugs[step] ?? '')
+}
+
+/** What can't be said of the root, by the field that says it. */
+export function rootFaults(permission: {
+  slug: string
+  operator_only?: boolean | undefined
+  deprecated?: boolean | undefined
+}): { field: 'operator_only' | 'deprecated'; fault: string }[] {
+  if (permission.slug !== ROOT) return []
+  const faults: { field: 'operator_only' | 'deprecated'; fault: string }[] = []
+  if (permission.operator_only)
+    faults.push({
+      field: 'operator_only',
+      fault: `"${ROOT}" comes with every seat: it can't be the operators' alone`,
+    })
+  if (permission.deprecated)
+    faults.push({ field: 'deprecated', fault: `"${ROOT}" comes with every seat: it is never going` })
+  return faults
 }
 
 export type TreeFault = { slug: string; fault: string }

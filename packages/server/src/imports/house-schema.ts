@@ -39,6 +39,7 @@ const Permission = Type.Object(
     description: optional(Type.String({ maxLength: 2000 })),
     needs: optional(maybe(slug)),
     operator_only: optional(Type.Boolean()),
+    deprecated: optional(Type.Boolean()),
   },
   strict,
 )

@@ -1,7 +1,7 @@
 import { endCredentials } from '../credentials/ending.ts'
 import { secretHash } from '../credentials/secrets.ts'
 import { isNetwork } from '../domain/address.ts'
-import { ROOT, treeFaults } from '../domain/tree.ts'
+import { ROOT, rootFaults, treeFaults } from '../domain/tree.ts'
 import type { ApplicationEntry, PermissionEntry, RoleEntry } from './house-schema.ts'
 import { differences, type Seeding, toSwitch } from './seeding.ts'
 
@@ -90,7 +90,12 @@ async function seedPermissions(seeding: Seeding, path: string, entry: Applicatio
   const wanted = (entry.permissions ?? []).filter((each, index) =>
     seeding.isFirst(`${path}/permissions/${index}`, `permission of ${entry.id}`, each.slug),
   )
-  const stored = await tx.selectFrom('permissions').selectAll().where('application_id', '=', entry.id).execute()
+  const stored = await tx
+    .selectFrom('permissions')
+    .selectAll()
+    .where('application_id', '=', entry.id)
+    .where('removed_at', 'is', null)
+    .execute()
   const bySlug = new Map(stored.map((row) => [row.slug, row]))
   const slugById = new Map(stored.map((row) => [row.id, row.slug]))
   const tree = new Map(
@@ -100,12 +105,8 @@ async function seedPermissions(seeding: Seeding, path: string, entry: Applicatio
     const needs = each.needs === ROOT ? null : each.needs
     tree.set(each.slug, { needs: needs === undefined ? (tree.get(each.slug)?.needs ?? null) : needs })
   }
-  const rootAt = (entry.permissions ?? []).findIndex((each) => each.slug === ROOT && each.operator_only === true)
-  if (rootAt >= 0)
-    seeding.fault(
-      `${path}/permissions/${rootAt}/operator_only`,
-      `"${ROOT}" comes with every seat: it can't be the operators' alone`,
-    )
+  for (const [index, each] of (entry.permissions ?? []).entries())
+    for (const { field, fault } of rootFaults(each)) seeding.fault(`${path}/permissions/${index}/${field}`, fault)
   const faults = treeFaults(tree)
   for (const { slug, fault } of faults) {
     const index = (entry.permissions ?? []).findIndex((each) => each.slug === slug)
@@ -126,6 +127,7 @@ async function seedPermissions(seeding: Seeding, path: string, entry: Applicatio
       name: each.name,
       description: each.description,
       operator_only: toSwitch(each.operator_only),
+      deprecated_at: deprecatedAt(seeding, row.deprecated_at, each.deprecated),
     })
     if (!difference) continue
     await tx.updateTable('permissions').set(difference).where('id', '=', row.id).execute()
@@ -155,10 +157,18 @@ async function insertPermission(seeding: Seeding, applicationId: string, entry: 
     description: entry.description ?? '',
     needs: null,
     operator_only: toSwitch(entry.operator_only) ?? 0,
+    deprecated_at: deprecatedAt(seeding, null, entry.deprecated) ?? null,
+    removed_at: null,
   }
   const { id } = await seeding.tx.insertInto('permissions').values(row).returning('id').executeTakeFirstOrThrow()
   if (entry.slug !== ROOT) seeding.counts.permissions.added++
   return id
+}
+
+/** Since when: as it was, where it was before. */
+function deprecatedAt({ now }: Seeding, before: number | null, given: boolean | undefined): number | null | undefined {
+  if (given === undefined) return undefined
+  return given ? (before ?? now) : null
 }
 
 /** At the end of a seeding: sign-ins lock users first and wait for the application then, and what is held until a large file is in keeps them all out. */
@@ -243,6 +253,7 @@ export async function permissionIds(seeding: Seeding, applicationId: string): Pr
     .selectFrom('permissions')
     .select(['id', 'slug'])
     .where('application_id', '=', applicationId)
+    .where('removed_at', 'is', null)
     .execute()
   return new Map(rows.map((row) => [row.slug, row.id]))
 }

@@ -10,6 +10,8 @@ export function manifestImports({ time, text, clustered }: SchemaDialect) {
     async up(db: Untyped): Promise<void> {
       // Null: in use.
       await db.schema.alterTable('permissions').addColumn('deprecated_at', time).execute()
+      // Grants of then still name it; its slug is free again.
+      await db.schema.alterTable('permissions').addColumn('removed_at', time).execute()
 
       // One file that moves in. A batch of its rows and `done` are stored together, so that it goes on where it ended.
       await db.schema

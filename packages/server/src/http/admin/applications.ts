@@ -7,6 +7,7 @@ import {
   listManagedApplications,
   listManifestPermissions,
   type ManagedApplication,
+  type ManifestPermission,
 } from '../../directory/application-store.ts'
 import { requireApplicationKnown } from '../../directory/visible.ts'
 import { isNetwork } from '../../domain/address.ts'
@@ -40,6 +41,7 @@ const PERMISSION = Type.Object({
   description: Type.String(),
   needs: maybe(Type.String({ description: 'Null: the root' })),
   operator_only: Type.Boolean(),
+  deprecated: Type.Boolean({ description: 'Still effective and still given, but going' }),
 })
 
 const DAYS = Type.Integer({ minimum: 0, maximum: 3650 })
@@ -185,9 +187,21 @@ export function applicationsRoutes(app: FastifyInstance, ctx: Context): void {
     async ({ by, params }) => {
       const { id } = await requireManaged(by.actor.power, params.application)
       const permissions = await listManifestPermissions(read, id)
-      return { items: permissions.sort((a, b) => byCodePoint(a.slug, b.slug)) }
+      return { items: permissions.sort((a, b) => byCodePoint(a.slug, b.slug)).map(showPermission) }
     },
   )
+}
+
+function showPermission(permission: ManifestPermission): Static<typeof PERMISSION> {
+  const { slug, name, description, needs } = permission
+  return {
+    slug,
+    name,
+    description,
+    needs,
+    operator_only: permission.isOperatorOnly,
+    deprecated: permission.isDeprecated,
+  }
 }
 
 type Given = Static<ReturnType<typeof Type.Object<typeof FIELDS>>>

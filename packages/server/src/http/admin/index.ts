@@ -8,6 +8,7 @@ import { compileLate } from './compilers.ts'
 import { explainRoutes } from './explain.ts'
 import { grantsRoutes } from './grants.ts'
 import { licensesRoutes } from './licenses.ts'
+import { manifestRoutes } from './manifest.ts'
 import { membersRoutes } from './members.ts'
 import { rolesRoutes } from './roles.ts'
 import { guard } from './route.ts'
@@ -28,6 +29,7 @@ export function adminRoutes(ctx: Context): (app: FastifyInstance) => Promise<voi
     companiesRoutes(app, ctx)
     membersRoutes(app, ctx)
     applicationsRoutes(app, ctx)
+    manifestRoutes(app, ctx)
     rolesRoutes(app, ctx)
     licensesRoutes(app, ctx)
     grantsRoutes(app, ctx)

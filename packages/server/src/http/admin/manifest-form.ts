@@ -130,4 +130,5 @@ export const PLAN = Type.Object({
 })
 
 export type ManifestBody = Static<typeof MANIFEST>
+export type WantedBody = Static<typeof WANTED_MANIFEST>
 export type PlanAnswer = Static<typeof PLAN>

@@ -1,0 +1,160 @@
+import { createHash } from 'node:crypto'
+import { setImmediate } from 'node:timers/promises'
+import type { Context } from '../context.ts'
+import { firstRefusal, permitted } from '../domain/effective.ts'
+import type { ManifestDiff } from '../domain/manifest-diff.ts'
+import { changedRoles, touchedPermissions } from '../domain/manifest-reach.ts'
+import type { Tree } from '../domain/tree.ts'
+import { SEATS_AT_ONCE, type SeatFacts } from './facts.ts'
+import { type Given, type RolePermissions, readGiven, rolesOf } from './given.ts'
+import * as store from './manifest-store.ts'
+
+/** Seats that one plan judges. What is beyond is counted: a plan of any house ends before whoever asked gives up (docs/decisions/0012). */
+export const MAX_JUDGED = 100_000
+/** People that a plan names; it counts all. */
+export const MAX_NAMED = 1_000
+const PAGE = 5_000
+const MAX_REMEMBERED = 1_000
+
+/** What somebody loses or gains in one company, as slugs of before or of after. */
+export type Affected = { userId: string; companyId: string; slugs: readonly string[] }
+
+export type People = {
+  loses: Affected[]
+  gains: Affected[]
+  losing: number
+  gaining: number
+  notLookedAt: number
+  /** Of all that were judged and what came out; equal when that is. */
+  digest: string
+}
+
+/** Who loses and who gains what, at this moment; undefined when the tree or a role was changed meanwhile. */
+export async function listAffected(
+  ctx: Context,
+  applicationId: string,
+  version: number,
+  diff: ManifestDiff,
+): Promise<People | undefined> {
+  const { numbers, others } = await listTouchedSeats(ctx, applicationId, diff)
+  const judge = new Judge(diff)
+  const people: People = { loses: [], gains: [], losing: 0, gaining: 0, notLookedAt: others, digest: '' }
+  const digest = createHash('sha256').update(`${numbers.length} ${others}`)
+  const now = ctx.now()
+  for (let from = 0; from < numbers.length; from += SEATS_AT_ONCE) {
+    const seats = await ctx.facts.bySeats(numbers.slice(from, from + SEATS_AT_ONCE))
+    const given = seats.flatMap(({ company }) => rolesOf(company.given))
+    const roles = await ctx.roles.find(ctx.db.read, { id: applicationId, treeVersion: version }, given)
+    if (!roles || seats.some(({ treeVersion }) => treeVersion !== version)) return undefined
+    for (const seat of seats) {
+      if (firstRefusal(seat.company, now)) continue
+      const { loses, gains } = judge.compare(seat.company.given, roles, now)
+      if (loses.length + gains.length === 0) continue
+      digest.update(JSON.stringify([seat.number, loses, gains]))
+      note(people, seat, loses, gains)
+    }
+    // The others' turn: this goes on for seconds in a large house.
+    await setImmediate()
+  }
+  return { ...people, digest: digest.digest('base64url') }
+}
+
+function note(people: People, seat: SeatFacts, loses: readonly string[], gains: readonly string[]): void {
+  const of = { userId: seat.userId, companyId: seat.company.companyId }
+  if (loses.length > 0 && ++people.losing <= MAX_NAMED) people.loses.push({ ...of, slugs: loses })
+  if (gains.length > 0 && ++people.gaining <= MAX_NAMED) people.gains.push({ ...of, slugs: gains })
+}
+
+/** Numbers of the seats whose list may become another one, in order, up to MAX_JUDGED; and at most how many others there are. */
+async function listTouchedSeats(
+  ctx: Context,
+  applicationId: string,
+  diff: ManifestDiff,
+): Promise<{ numbers: number[]; others: number }> {
+  const { read } = ctx.db
+  const permissions = touchedPermissions(diff)
+  const holding = await store.listRolesHolding(read, [...permissions])
+  const roles = new Set([...changedRoles(diff), ...holding.map(({ id }) => id)])
+  const found = new Set<number>()
+  let others = 0
+  for (const item of [...permissions, ...[...roles].map((role) => -role)].sort((a, b) => a - b)) {
+    let last = 0
+    for (let isMore = true; isMore && found.size < MAX_JUDGED; ) {
+      const page = await store.listSeatsOfItem(read, item, last, PAGE)
+      for (const number of page) found.add(number)
+      last = page.at(-1) ?? last
+      isMore = page.length === PAGE
+      await setImmediate()
+    }
+    if (found.size >= MAX_JUDGED) others += await store.countGrantsOfItem(read, item, last)
+  }
+  for (const companyId of await store.listCompaniesGiving(read, applicationId, [...roles])) {
+    const of = { companyId, applicationId }
+    if (found.size >= MAX_JUDGED) {
+      others += await store.countSeatsOfCompany(read, of)
+      continue
+    }
+    for (let after = '', isMore = true; isMore; ) {
+      const page = await store.listSeatsOfCompany(read, of, after, PAGE)
+      for (const { number } of page) found.add(number)
+      after = page.at(-1)?.userId ?? after
+      isMore = page.length === PAGE
+      await setImmediate()
+    }
+  }
+  const numbers = [...found].sort((a, b) => a - b)
+  return { numbers: numbers.slice(0, MAX_JUDGED), others: others + Math.max(0, numbers.length - MAX_JUDGED) }
+}
+
+type Difference = { loses: readonly string[]; gains: readonly string[] }
+
+/** Compares a seat's list of before with that of after, both by the code that answers applications. */
+class Judge {
+  readonly #diff: ManifestDiff
+  /** What the application's own roles hold afterwards, by row number. */
+  readonly #rolesAfter: ReadonlyMap<number, readonly number[]>
+  /** Of what has no times: many seats of a house are alike. */
+  readonly #known = new Map<string, Difference>()
+
+  constructor(diff: ManifestDiff) {
+    this.#diff = diff
+    this.#rolesAfter = new Map(
+      diff.roles.map(({ id, after }) => [
+        id,
+        (after?.permissions ?? []).map((slug) => diff.after.ids[diff.after.rankBySlug.get(slug) ?? -1] ?? 0),
+      ]),
+    )
+  }
+
+  compare(given: Given, roles: RolePermissions, now: number): Difference {
+    const text = JSON.stringify([given.grants, given.licenseRoles, given.included])
+    const known = this.#known.get(text)
+    if (known) return known
+    const [before, after] = [
+      idsOf(this.#diff.before, given, roles, now),
+      idsOf(this.#diff.after, given, this.#after(given, roles), now),
+    ]
+    const difference = {
+      loses: slugsWithout(this.#diff.before, before, after),
+      gains: slugsWithout(this.#diff.after, after, before),
+    }
+    if (this.#known.size >= MAX_REMEMBERED) this.#known.clear()
+    if (!given.grants.includes(':')) this.#known.set(text, difference)
+    return difference
+  }
+
+  #after(given: Given, roles: RolePermissions): RolePermissions {
+    return new Map(rolesOf(given).map((role) => [role, this.#rolesAfter.get(role) ?? roles.get(role) ?? []]))
+  }
+}
+
+/** Row numbers, since slugs may be others afterwards. */
+function idsOf(tree: Tree, given: Given, roles: RolePermissions, now: number): Set<number> {
+  const slugs = permitted(tree, readGiven(given, roles), now)
+  return new Set(slugs.map((slug) => tree.ids[tree.rankBySlug.get(slug) ?? -1] ?? 0))
+}
+
+function slugsWithout(tree: Tree, ids: ReadonlySet<number>, others: ReadonlySet<number>): string[] {
+  const left = [...ids].filter((id) => !others.has(id))
+  return left.map((id) => tree.slugs[tree.rankById.get(id) ?? -1] ?? '')
+}
