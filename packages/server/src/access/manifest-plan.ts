@@ -220,7 +220,7 @@ function counted(count: number, what: string): string {
 
 /** What of it only operators may. @throws AppError `not_allowed` to whom the application is not */
 function refusedToOthers(by: By, applicationId: string, diff: ManifestDiff): PlanRefusal[] {
-  const own = operatorsOwn(diff)
+  const own = by.actor.power.kind === 'operator' ? [] : operatorsOwn(diff)
   const operatorsOnly = own.map(({ permission }) => permission)
   const refusal = giftRefusal(by.actor, { kind: 'manifest', applicationId, operatorsOnly })
   if (!refusal) return []

@@ -2,8 +2,8 @@ import type { Permission, Role } from './manifest.ts'
 import { isOperatorOnly, type ManifestDiff, type Pair, parentOf } from './manifest-diff.ts'
 import { pathToRoot, type Tree } from './tree.ts'
 
-/** Of a hostile tree, all would be looked at anyway. */
-const MAX_STEPS = 1_000_000
+/** Of a tree that is deep and turned over it is not told exactly what it touches: that would take seconds. */
+const MAX_STEPS = 200_000
 
 /**
  * Permissions by which somebody's list may become another one: whoever was given none of them, itself or by a role, neither loses nor
@@ -73,8 +73,9 @@ export function changedRoles({ permissions, roles }: ManifestDiff): Set<number> 
 export type OperatorsOwn = { permission: string; role?: string; message: string }
 
 export function operatorsOwn(diff: ManifestDiff): OperatorsOwn[] {
+  const budget = { steps: MAX_STEPS }
   return [
-    ...diff.permissions.flatMap((each) => loosened(diff, each) ?? smuggled(diff, each) ?? []),
+    ...diff.permissions.flatMap((each) => loosened(diff, each) ?? smuggled(diff, each, budget) ?? []),
     ...diff.roles.flatMap((each) => roleOfOperators(diff, each)),
   ]
 }
@@ -92,17 +93,25 @@ function loosened(diff: ManifestDiff, { id, before, after }: Pair<Permission>): 
   return isLoosened ? told('loosen that') : undefined
 }
 
-/** What people have, and comes with something of the operators' afterwards. */
-function smuggled(diff: ManifestDiff, { id, before, after }: Pair<Permission>): OperatorsOwn | undefined {
+/** What people have, and comes with something of the operators' afterwards. Where that is too deep to tell, it does. */
+function smuggled(
+  diff: ManifestDiff,
+  { id, before, after }: Pair<Permission>,
+  budget: { steps: number },
+): OperatorsOwn | undefined {
   if (!before || !after || parentOf(diff.before, id) === parentOf(diff.after, id)) return undefined
-  const had = new Set(pathOf(diff.before, id))
-  const gained = pathOf(diff.after, id).find((each) => !had.has(each) && isOperatorOnly(diff.after, each))
-  if (gained === undefined) return undefined
-  const slug = diff.after.slugs[diff.after.rankById.get(gained) ?? -1]
-  return {
+  // What needs something of theirs is theirs too.
+  if (!isOperatorOnly(diff.after, id)) return undefined
+  const told = (what: string) => ({
     permission: after.slug,
-    message: `"${after.slug}" would come with "${slug}", which is for operators alone to give: only they let it need that`,
-  }
+    message: `"${after.slug}" would come with ${what} for operators alone to give: only they let it need that`,
+  })
+  if (budget.steps < 0) return told('what may be')
+  const [had, has] = [new Set(pathOf(diff.before, id)), pathOf(diff.after, id)]
+  budget.steps -= had.size + has.length
+  const gained = has.find((each) => !had.has(each) && isOperatorOnly(diff.after, each))
+  if (gained === undefined) return undefined
+  return told(`"${diff.after.slugs[diff.after.rankById.get(gained) ?? -1]}", which is`)
 }
 
 /** A role that gives something of the operators', or gives it no more. */
