@@ -46,6 +46,8 @@ type Rightful = {
   body?: object
   /** The address whose ETag it names. */
   ifMatch?: string
+  /** The address whose plan's etag it names, planned with the same body. */
+  ifPlanned?: string
   /** What a company's admin may not do even with ids of the own company. */
   notFor?: PowerKind[]
 }
@@ -102,6 +104,16 @@ const CALLS: Record<string, Rightful> = {
   'POST /applications/:application/secret': { params: { application: 'spare' } },
   'DELETE /applications/:application/secret': { params: { application: 'spare' } },
   'GET /applications/:application/permissions': { params: crm },
+  'GET /applications/:application/manifest': { params: crm },
+  'POST /applications/:application/manifest/plan': {
+    params: { application: 'spare' },
+    body: { manifest: { permissions: [{ slug: 'idle' }, { slug: 'busy' }] } },
+  },
+  'PUT /applications/:application/manifest': {
+    params: { application: 'spare' },
+    body: { manifest: { permissions: [{ slug: 'idle' }, { slug: 'busy' }] } },
+    ifPlanned: '/applications/spare/manifest/plan',
+  },
   'GET /applications/:application/roles': { params: crm },
   'POST /applications/:application/roles': { params: crm, body: { key: 'new', permissions: ['list_invoices'] } },
   'GET /applications/:application/roles/:key': { params: { ...crm, key: 'viewer' } },
@@ -151,11 +163,12 @@ async function startHouse(kind: (typeof databases)[number]): Promise<TestServer>
 async function send(server: TestServer, key: string | undefined, line: string, call: Rightful, ids: Ids, tag: string) {
   return ask(server, key, addressOf(line, call, ids), {
     ...(call.body ? { body: call.body } : {}),
-    ...(call.ifMatch ? { headers: { 'if-match': tag } } : {}),
+    ...(call.ifMatch || call.ifPlanned ? { headers: { 'if-match': tag } } : {}),
   })
 }
 
-async function tagOf(server: TestServer, key: string, { ifMatch }: Rightful): Promise<string> {
+async function tagOf(server: TestServer, key: string, { ifMatch, ifPlanned, body }: Rightful): Promise<string> {
+  if (ifPlanned !== undefined) return (await ask(server, key, `POST ${ifPlanned}`, { body })).body.etag
   return ifMatch === undefined ? '' : ((await ask(server, key, `GET ${ifMatch}`)).headers.get('etag') ?? '')
 }
 
@@ -179,7 +192,7 @@ for (const database of databases) {
     assert.deepEqual(routes.map(({ line }) => line).sort(), Object.keys(CALLS).sort(), 'each route has its call here')
     assert.deepEqual(
       NOUNS.filter((noun) => !routes.some(({ rule }) => rule.noun === noun)),
-      ['statistics'],
+      ['imports', 'export', 'statistics'],
     )
     const [openIds, closedIds] = [await madeIds(open), await madeIds(closed)]
     const operator = await makeKey(open)
