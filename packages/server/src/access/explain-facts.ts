@@ -7,7 +7,14 @@ import * as store from './explain-store.ts'
 import { loadTree } from './given-permissions.ts'
 import { findSeat } from './seat-store.ts'
 
-export type ExplainedApplication = { id: string; name: string; active: boolean; tree: Tree }
+export type ExplainedApplication = {
+  id: string
+  name: string
+  active: boolean
+  tree: Tree
+  /** Slugs of those that are going. */
+  deprecated: ReadonlySet<string>
+}
 export type ExplainedUser = Pick<
   ListedUser,
   'id' | 'email' | 'firstName' | 'lastName' | 'isActive' | 'isOperator' | 'hasPassword'
@@ -32,9 +39,10 @@ export type Told = { situation: Situation; explanation: Explanation<store.Stored
 
 export async function loadExplainedApplication(
   db: Db,
-  application: Omit<ExplainedApplication, 'tree'>,
+  application: Omit<ExplainedApplication, 'tree' | 'deprecated'>,
 ): Promise<ExplainedApplication> {
-  return { ...application, tree: (await loadTree(db, application.id)).tree }
+  const { tree, deprecated } = await loadTree(db, application.id)
+  return { ...application, tree, deprecated }
 }
 
 export async function loadSituation(

@@ -113,7 +113,11 @@ function isGivenNow({ explanation }: Told): boolean {
 function line(told: Told, when: When): string {
   const superuser =
     told.explanation.slug === SUPERUSER ? ' Existing Django sites read this as "may do everything".' : ''
-  return `    - ${told.explanation.slug}: ${givenThrough(told, when)}.${superuser}`
+  return `    - ${told.explanation.slug}: ${givenThrough(told, when)}.${superuser}${isGoing(told) ? ' It is deprecated.' : ''}`
+}
+
+function isGoing({ situation, explanation }: Told): boolean {
+  return situation.application.deprecated.has(explanation.slug)
 }
 
 /** Through what a permission comes, as a sentence without its full stop. */
@@ -188,6 +192,7 @@ export function explainDecision(told: Told, when: When): string[] {
       refusal ? `  ✗ ${reasonOf(refusal, situation, slug, when).why}` : `  ✓ ${holding(link, situation, when)}`,
     )
   }
+  if (isGoing(told)) lines.push('  It is deprecated: it holds where it was given, and is going.')
   const missing = refusalsOf(told)
   if (slug !== ROOT) {
     lines.push(...grantLines(told, when))

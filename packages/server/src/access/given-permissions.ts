@@ -10,13 +10,19 @@ import { AppError } from '../errors.ts'
 import type { StoredLicense } from './license-store.ts'
 
 /** An application's permissions as they are at the moment, with their row numbers. */
-export type LoadedTree = { tree: Tree; idBySlug: ReadonlyMap<string, number> }
+export type LoadedTree = {
+  tree: Tree
+  idBySlug: ReadonlyMap<string, number>
+  /** Slugs of those that are going. */
+  deprecated: ReadonlySet<string>
+}
 
 export async function loadTree(db: Db, applicationId: string): Promise<LoadedTree> {
   const nodes = await listPermissions(db, applicationId)
   return {
     tree: buildTree(nodes.map((node) => ({ ...node, operatorOnly: node.isOperatorOnly }))),
     idBySlug: new Map(nodes.map((node) => [node.slug, node.id])),
+    deprecated: new Set(nodes.flatMap((node) => (node.isDeprecated ? node.slug : []))),
   }
 }
 

@@ -103,7 +103,11 @@ async function listTouchedSeats(
     }
   }
   const numbers = [...found].sort((a, b) => a - b)
-  return { numbers: numbers.slice(0, MAX_JUDGED), others: others + Math.max(0, numbers.length - MAX_JUDGED) }
+  if (numbers.length < MAX_JUDGED) return { numbers, others: 0 }
+  // A seat has many grants: no more are left than there are seats.
+  const seats = await store.countSeats(read, applicationId)
+  const left = Math.min(others + numbers.length, seats) - MAX_JUDGED
+  return { numbers: numbers.slice(0, MAX_JUDGED), others: Math.max(0, left) }
 }
 
 type Difference = { loses: readonly string[]; gains: readonly string[] }

@@ -1,6 +1,6 @@
 import { setImmediate } from 'node:timers/promises'
-import { giftRefused } from '../audit/refused.ts'
 import type { By } from '../audit/actor.ts'
+import { giftRefused } from '../audit/refused.ts'
 import type { Context } from '../context.ts'
 import type { Db } from '../db/database.ts'
 import { included } from '../domain/effective.ts'

@@ -142,6 +142,16 @@ export async function countSeatsOfCompany(
   return row?.seats_held ?? 0
 }
 
+/** As the licenses count them. */
+export async function countSeats(db: Db, applicationId: string): Promise<number> {
+  const { count } = await db
+    .selectFrom('licenses')
+    .select((e) => e.fn.sum<number | null>('seats_held').as('count'))
+    .where('application_id', '=', applicationId)
+    .executeTakeFirstOrThrow()
+  return Number(count ?? 0)
+}
+
 export type NamedLicense = { companyId: string; permissions: number[] }
 
 /** Licenses with a list of their own, by company, those after one, and what each names. */

@@ -106,13 +106,14 @@ export type StoredPermission = {
   slug: string
   needs: number | null
   isOperatorOnly: boolean
+  isDeprecated: boolean
 }
 
 /** Of one application, or of all. */
 export async function listPermissions(db: Db, applicationId?: string): Promise<StoredPermission[]> {
   let query = db
     .selectFrom('permissions')
-    .select(['id', 'application_id', 'slug', 'needs', 'operator_only'])
+    .select(['id', 'application_id', 'slug', 'needs', 'operator_only', 'deprecated_at'])
     .where('removed_at', 'is', null)
   if (applicationId !== undefined) query = query.where('application_id', '=', applicationId)
   const rows = await query.orderBy('id').execute()
@@ -122,6 +123,7 @@ export async function listPermissions(db: Db, applicationId?: string): Promise<S
     slug: row.slug,
     needs: row.needs,
     isOperatorOnly: row.operator_only === 1,
+    isDeprecated: row.deprecated_at !== null,
   }))
 }
 

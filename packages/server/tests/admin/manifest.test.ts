@@ -2,6 +2,7 @@ import assert from 'node:assert/strict'
 import { readFileSync } from 'node:fs'
 import { test } from 'node:test'
 import { manifestSchema, manifestSchemaFile } from '../../../../tools/write-schema.ts'
+import type { AppError } from '../../src/errors.ts'
 import {
   ACME,
   ANNA,
@@ -208,6 +209,13 @@ for (const database of databases) {
     const body = { application: 'crm', permission: 'export_ledger' }
     await askFor(201, server, operator, `POST /companies/${GLOBEX}/members/${DORA}/grants`, { body })
     assert.ok((await lists(server)).get(`${DORA} ${GLOBEX}`)?.includes('export_ledger'))
+    const explained = await askFor(
+      200,
+      server,
+      operator,
+      `GET /explain?user=${DORA}&company=${GLOBEX}&application=crm&permission=export_ledger`,
+    )
+    assert.match(explained.text.join(), /It is deprecated/)
     const { items } = await askFor(200, server, operator, 'GET /audit?act=manifest.applied')
     assert.equal(items.length, 1)
     assert.deepEqual(items[0].data.permission_added, ['send_invoice'])
@@ -518,6 +526,36 @@ for (const database of databases) {
     }
   })
 
+  test(`a house file deprecates too, and leaves it where it says nothing (${database})`, async () => {
+    await using house = await start(database)
+    const { server, operator } = house
+    const since = async () =>
+      (await allTables(server)).permissions?.find(({ slug }) => slug === 'export_ledger')?.deprecated_at
+    const seed = (more: object) =>
+      server.seed({ applications: [{ id: 'crm', permissions: [{ slug: 'export_ledger', ...more }] }] })
+    server.clock.stopAt(Date.parse('2026-06-15T00:00:00Z'))
+    assert.deepEqual((await seed({ deprecated: true })).permissions, { added: 0, changed: 1 })
+    server.clock.advance(1_000)
+    assert.deepEqual((await seed({ deprecated: true })).permissions, { added: 0, changed: 0 })
+    await seed({ name: 'Export' })
+    assert.equal(await since(), Date.parse('2026-06-15T00:00:00Z'))
+    const { permissions }: Document = await askFor(200, server, operator, `GET ${CRM}`)
+    assert.deepEqual(
+      permissions.filter(({ deprecated }) => deprecated).map(({ slug }) => slug),
+      ['export_ledger'],
+    )
+    await seed({ deprecated: false })
+    assert.equal(await since(), null)
+    const root = { id: 'crm', permissions: [{ slug: 'use_app', deprecated: true }] }
+    await assert.rejects(server.seed({ applications: [root] }), ({ faults }: AppError) => {
+      assert.deepEqual(
+        faults.map(({ path }) => path),
+        ['/applications/0/permissions/0/deprecated'],
+      )
+      return true
+    })
+  })
+
   test(`every fault of a document is told by its place, and nothing is stored (${database})`, async () => {
     await using house = await start(database)
     const { server, operator } = house
@@ -561,6 +599,31 @@ async function differencesAfterSeed(server: TestServer): Promise<string[]> {
     .execute()
   return stray.map(({ slug }) => slug)
 }
+
+test('the example of docs/manifest.md is one', async () => {
+  const [, text = ''] =
+    /```json\n([\s\S]+?)```/.exec(readFileSync(new URL('../../../../docs/manifest.md', import.meta.url), 'utf8')) ?? []
+  const manifest = JSON.parse(text)
+  const crm = {
+    id: 'crm',
+    name: 'CRM',
+    permissions: ['list_invoices', 'create_invoice', 'fax_invoice'].map((slug) => ({
+      slug,
+      deprecated: slug === 'fax_invoice',
+    })),
+  }
+  await using server = await startServer('sqlite', { house: { applications: [crm] } })
+  const key = await makeKey(server, { power: { kind: 'application', applicationId: 'crm' } })
+  const planned = await plan(server, key, manifest)
+  assert.deepEqual((await apply(server, key, manifest, planned.etag)).status, 200)
+  const stored: Document = await askFor(200, server, key, `GET ${CRM}`)
+  const listed = ({ permissions }: Document) => permissions.map(({ slug, needs }) => [slug, needs ?? null]).sort()
+  assert.deepEqual(listed(changed(stored, { use_app: null })), listed(manifest))
+  assert.deepEqual(
+    stored.permissions.filter(({ deprecated }) => deprecated).map(({ slug }) => slug),
+    ['fax_invoice'],
+  )
+})
 
 test('the published schema is the one that is held to; `node tools/run.mjs tools/write-schema.ts` writes it', () => {
   const schema: Record<string, object> = JSON.parse(readFileSync(manifestSchemaFile, 'utf8'))

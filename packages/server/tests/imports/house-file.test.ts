@@ -33,7 +33,7 @@ const WHOLE: HouseFile = {
       token_idle_days: null,
       permissions: [
         { slug: 'see:people', name: 'See', description: 'Who works here', needs: 'use_app', operator_only: true },
-        { slug: 'hire.people', needs: 'see:people' },
+        { slug: 'hire.people', needs: 'see:people', deprecated: true },
         { slug: 'use_app', name: 'Use it' },
         { slug: 'is_superuser' },
       ],
