@@ -1,29 +1,28 @@
 import { createHash } from 'node:crypto'
 import { setImmediate } from 'node:timers/promises'
 import type { Context } from '../context.ts'
+import type { Db } from '../db/database.ts'
 import { firstRefusal, permitted } from '../domain/effective.ts'
 import type { ManifestDiff } from '../domain/manifest-diff.ts'
 import { changedRoles, touchedPermissions } from '../domain/manifest-reach.ts'
 import type { Tree } from '../domain/tree.ts'
-import { SEATS_AT_ONCE, type SeatFacts } from './facts.ts'
+import { SEATS_AT_ONCE } from './facts.ts'
 import { type Given, type RolePermissions, readGiven, rolesOf } from './given.ts'
 import * as store from './manifest-store.ts'
+import { Named } from './named.ts'
 
 /** Seats that one plan judges. What is beyond is counted: a plan of any house ends before whoever asked gives up (docs/decisions/0012). */
-export const MAX_JUDGED = 100_000
-/** People that a plan names; it counts all. */
-export const MAX_NAMED = 1_000
+const MAX_JUDGED = 100_000
 const PAGE = 5_000
+const ROLES_AT_ONCE = 50
 const MAX_REMEMBERED = 1_000
 
 /** What somebody loses or gains in one company, as slugs of before or of after. */
 export type Affected = { userId: string; companyId: string; slugs: readonly string[] }
 
 export type People = {
-  loses: Affected[]
-  gains: Affected[]
-  losing: number
-  gaining: number
+  loses: Named<Affected>
+  gains: Named<Affected>
   notLookedAt: number
   /** Of all that were judged and what came out; equal when that is. */
   digest: string
@@ -38,11 +37,11 @@ export async function listAffected(
 ): Promise<People | undefined> {
   const { numbers, others } = await listTouchedSeats(ctx, applicationId, diff)
   const judge = new Judge(diff)
-  const people: People = { loses: [], gains: [], losing: 0, gaining: 0, notLookedAt: others, digest: '' }
+  const [losing, gaining] = [new Named<Affected>(), new Named<Affected>()]
   const digest = createHash('sha256').update(`${numbers.length} ${others}`)
   const now = ctx.now()
   for (let from = 0; from < numbers.length; from += SEATS_AT_ONCE) {
-    const seats = await ctx.facts.bySeats(numbers.slice(from, from + SEATS_AT_ONCE))
+    const seats = await ctx.facts.bySeats([...numbers.subarray(from, from + SEATS_AT_ONCE)])
     const given = seats.flatMap(({ company }) => rolesOf(company.given))
     const roles = await ctx.roles.find(ctx.db.read, { id: applicationId, treeVersion: version }, given)
     if (!roles || seats.some(({ treeVersion }) => treeVersion !== version)) return undefined
@@ -51,18 +50,14 @@ export async function listAffected(
       const { loses, gains } = judge.compare(seat.company.given, roles, now)
       if (loses.length + gains.length === 0) continue
       digest.update(JSON.stringify([seat.number, loses, gains]))
-      note(people, seat, loses, gains)
+      const of = { userId: seat.userId, companyId: seat.company.companyId }
+      if (loses.length > 0) losing.add({ ...of, slugs: loses })
+      if (gains.length > 0) gaining.add({ ...of, slugs: gains })
     }
     // The others' turn: this goes on for seconds in a large house.
     await setImmediate()
   }
-  return { ...people, digest: digest.digest('base64url') }
-}
-
-function note(people: People, seat: SeatFacts, loses: readonly string[], gains: readonly string[]): void {
-  const of = { userId: seat.userId, companyId: seat.company.companyId }
-  if (loses.length > 0 && ++people.losing <= MAX_NAMED) people.loses.push({ ...of, slugs: loses })
-  if (gains.length > 0 && ++people.gaining <= MAX_NAMED) people.gains.push({ ...of, slugs: gains })
+  return { loses: losing, gains: gaining, notLookedAt: others, digest: digest.digest('base64url') }
 }
 
 /** Numbers of the seats whose list may become another one, in order, up to MAX_JUDGED; and at most how many others there are. */
@@ -70,44 +65,84 @@ async function listTouchedSeats(
   ctx: Context,
   applicationId: string,
   diff: ManifestDiff,
-): Promise<{ numbers: number[]; others: number }> {
+): Promise<{ numbers: Int32Array; others: number }> {
   const { read } = ctx.db
-  const permissions = touchedPermissions(diff)
-  const holding = await store.listRolesHolding(read, [...permissions])
-  const roles = new Set([...changedRoles(diff), ...holding.map(({ id }) => id)])
-  const found = new Set<number>()
-  let others = 0
-  for (const item of [...permissions, ...[...roles].map((role) => -role)].sort((a, b) => a - b)) {
-    let last = 0
-    for (let isMore = true; isMore && found.size < MAX_JUDGED; ) {
-      const page = await store.listSeatsOfItem(read, item, last, PAGE)
-      for (const number of page) found.add(number)
-      last = page.at(-1) ?? last
+  const permissions = [...touchedPermissions(diff)]
+  const holding = await store.listRolesHolding(read, permissions)
+  const own = new Set([
+    ...changedRoles(diff),
+    ...holding.flatMap(({ id, companyId }) => (companyId === null ? id : [])),
+  ])
+  const companies = new Set(holding.flatMap(({ id, companyId }) => (companyId === null ? [] : id)))
+  const seats = new TouchedSeats(read)
+  for (const item of [...permissions, ...[...own].map((role) => -role)].sort((a, b) => a - b)) await seats.addItem(item)
+  const ofCompanies = [...companies].map((role) => -role).sort((a, b) => a - b)
+  for (let from = 0; from < ofCompanies.length; from += ROLES_AT_ONCE)
+    await seats.addItems(ofCompanies.slice(from, from + ROLES_AT_ONCE))
+  for (const companyId of await store.listCompaniesGiving(read, applicationId, [...own]))
+    await seats.addCompany({ companyId, applicationId })
+  return seats.found(applicationId)
+}
+
+class TouchedSeats {
+  readonly #db: Db
+  readonly #numbers = new Set<number>()
+  /** At most so many others: what a seat has twice is counted twice. */
+  #others = 0
+
+  constructor(db: Db) {
+    this.#db = db
+  }
+
+  get #isFull(): boolean {
+    return this.#numbers.size >= MAX_JUDGED
+  }
+
+  /** Of something that very many may have. */
+  async addItem(item: number): Promise<void> {
+    let after = 0
+    for (let isMore = true; isMore && !this.#isFull; ) {
+      const page = await store.listSeatsOf(this.#db, [item], { after, limit: PAGE })
+      this.#add(page)
+      after = page.at(-1) ?? after
       isMore = page.length === PAGE
       await setImmediate()
     }
-    if (found.size >= MAX_JUDGED) others += await store.countGrantsOfItem(read, item, last)
+    if (this.#isFull) this.#others += await store.countGrantsOf(this.#db, [item], after)
   }
-  for (const companyId of await store.listCompaniesGiving(read, applicationId, [...roles])) {
-    const of = { companyId, applicationId }
-    if (found.size >= MAX_JUDGED) {
-      others += await store.countSeatsOfCompany(read, of)
-      continue
-    }
-    for (let after = '', isMore = true; isMore; ) {
-      const page = await store.listSeatsOfCompany(read, of, after, PAGE)
-      for (const { number } of page) found.add(number)
+
+  /** Of roles of companies, whose members may have them. */
+  async addItems(items: readonly number[]): Promise<void> {
+    if (this.#isFull) this.#others += await store.countGrantsOf(this.#db, items)
+    else this.#add(await store.listSeatsOf(this.#db, items))
+    await setImmediate()
+  }
+
+  /** All that a company's license gives something to. */
+  async addCompany(of: { companyId: string; applicationId: string }): Promise<void> {
+    if (this.#isFull) this.#others += await store.countSeatsOfCompany(this.#db, of)
+    for (let after = '', isMore = !this.#isFull; isMore; ) {
+      const page = await store.listSeatsOfCompany(this.#db, of, after, PAGE)
+      this.#add(page.map(({ number }) => number))
       after = page.at(-1)?.userId ?? after
       isMore = page.length === PAGE
       await setImmediate()
     }
   }
-  const numbers = [...found].sort((a, b) => a - b)
-  if (numbers.length < MAX_JUDGED) return { numbers, others: 0 }
-  // A seat has many grants: no more are left than there are seats.
-  const seats = await store.countSeats(read, applicationId)
-  const left = Math.min(others + numbers.length, seats) - MAX_JUDGED
-  return { numbers: numbers.slice(0, MAX_JUDGED), others: Math.max(0, left) }
+
+  #add(numbers: readonly number[]): void {
+    for (const number of numbers) this.#numbers.add(number)
+  }
+
+  async found(applicationId: string): Promise<{ numbers: Int32Array; others: number }> {
+    // Sorted in a tenth of the time that a list takes.
+    const numbers = Int32Array.from(this.#numbers).sort()
+    if (!this.#isFull) return { numbers, others: 0 }
+    // A seat has many grants: no more are left than there are seats.
+    const seats = await store.countSeats(this.#db, applicationId)
+    const left = Math.min(this.#others + numbers.length, seats) - MAX_JUDGED
+    return { numbers: numbers.slice(0, MAX_JUDGED), others: Math.max(0, left) }
+  }
 }
 
 type Difference = { loses: readonly string[]; gains: readonly string[] }

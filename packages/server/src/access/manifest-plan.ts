@@ -1,3 +1,4 @@
+import { createHash } from 'node:crypto'
 import { setImmediate } from 'node:timers/promises'
 import type { By } from '../audit/actor.ts'
 import { giftRefused } from '../audit/refused.ts'
@@ -12,8 +13,9 @@ import { byCodePoint } from '../domain/tree.ts'
 import { AppError } from '../errors.ts'
 import { rightsAreMoving } from './answer.ts'
 import { etagOf } from './etag.ts'
-import { listAffected, MAX_NAMED, type People } from './manifest-people.ts'
+import { listAffected, type People } from './manifest-people.ts'
 import * as store from './manifest-store.ts'
+import { Named } from './named.ts'
 
 export type WantedPlan = {
   applicationId: string
@@ -39,9 +41,8 @@ export type ManifestPlan = {
   diff: ManifestDiff
   changes: Change[]
   people: People
-  /** Licenses with a list of their own that leave something new out; the first of them, and how many in all. */
-  licensesWithout: LicenseWithout[]
-  licensesWithoutTotal: number
+  /** Licenses with a list of their own that leave something new out. */
+  licensesWithout: Named<LicenseWithout>
   refused: PlanRefusal[]
 }
 
@@ -73,13 +74,12 @@ async function planFrom(
   const refused = [...refusedRemovals(by, removals, allowsRemovals), ...refusedToOthers(by, applicationId, diff)]
   return {
     applicationId,
-    etag: etagOf([applicationId, stored, read, changes, people.digest, without, refused, allowsRemovals]),
+    etag: etagOf([applicationId, stored, read, changes, people.digest, without.digest, refused, allowsRemovals]),
     version: stored.version,
     diff,
     changes,
     people,
-    licensesWithout: without.slice(0, MAX_NAMED),
-    licensesWithoutTotal: without.length,
+    licensesWithout: without.named,
     refused,
   }
 }
@@ -111,7 +111,7 @@ async function listRemovals(db: Db, applicationId: string, diff: ManifestDiff): 
     removals.push({
       kind: 'permission',
       name,
-      grants: await store.countGrantsOfItem(db, id),
+      grants: await store.countGrantsOf(db, [id]),
       roles: holding.get(id) ?? [],
       licenses: naming.get(id) ?? 0,
     })
@@ -119,7 +119,7 @@ async function listRemovals(db: Db, applicationId: string, diff: ManifestDiff): 
     removals.push({
       kind: 'role',
       name,
-      grants: await store.countGrantsOfItem(db, -id),
+      grants: await store.countGrantsOf(db, [-id]),
       roles: [],
       licenses: await store.countLicensesGiving(db, applicationId, id),
     })
@@ -148,17 +148,25 @@ async function* namedLicenses(db: Db, applicationId: string): AsyncGenerator<sto
 }
 
 /** By company: which of the new permissions a license with a list of its own leaves out. */
-async function listLicensesWithout(db: Db, applicationId: string, diff: ManifestDiff): Promise<LicenseWithout[]> {
+async function listLicensesWithout(
+  db: Db,
+  applicationId: string,
+  diff: ManifestDiff,
+): Promise<{ named: Named<LicenseWithout>; digest: string }> {
   const added = diff.permissions.flatMap(({ before, after }) => (before || !after ? [] : after.slug))
-  if (added.length === 0) return []
-  const without: LicenseWithout[] = []
+  const named = new Named<LicenseWithout>()
+  if (added.length === 0) return { named, digest: '' }
+  added.sort(byCodePoint)
+  const digest = createHash('sha256')
   for await (const { companyId, permissions } of namedLicenses(db, applicationId)) {
     // With what those that it names need afterwards.
     const isIncluded = included(diff.after, { license: { includes: { named: permissions } } })
     const slugs = added.filter((slug) => isIncluded[diff.after.rankBySlug.get(slug) ?? -1] !== 1)
-    if (slugs.length > 0) without.push({ companyId, slugs: slugs.sort(byCodePoint) })
+    if (slugs.length === 0) continue
+    digest.update(JSON.stringify([companyId, slugs]))
+    named.add({ companyId, slugs })
   }
-  return without
+  return { named, digest: digest.digest('base64url') }
 }
 
 function withUses(changes: readonly Change[], removals: readonly Removal[]): Change[] {
@@ -171,12 +179,16 @@ function withUses(changes: readonly Change[], removals: readonly Removal[]): Cha
   return [...told, ...companyRoles(removals)]
 }
 
+/** Of very many the first: how many there are is told by what is removed. */
+const MAX_COMPANY_ROLES = 1_000
+
 /** Companies' roles are in no manifest, and lose what is removed all the same. */
 function companyRoles(removals: readonly Removal[]): Change[] {
   const losing = removals.flatMap(({ name, roles }) =>
     roles.flatMap(({ id, key, companyId }) => (companyId === null ? [] : { id, key, companyId, slug: name })),
   )
-  return [...Map.groupBy(losing, ({ id }) => id).values()].flatMap((same) => {
+  const byRole = [...Map.groupBy(losing, ({ id }) => id).values()]
+  return byRole.slice(0, MAX_COMPANY_ROLES).flatMap((same) => {
     const [first] = same
     if (!first) return []
     const removed = same.map(({ slug }) => slug).sort(byCodePoint)

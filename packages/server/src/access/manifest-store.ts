@@ -1,3 +1,4 @@
+import { setImmediate } from 'node:timers/promises'
 import { sql } from 'kysely'
 import type { Db } from '../db/database.ts'
 import { STANDS } from '../db/tables.ts'
@@ -36,54 +37,68 @@ export async function findTreeVersion(db: Db, applicationId: string): Promise<nu
 /** Of one statement: the databases limit how many values it may have. */
 const BATCH = 1_000
 
+/** What a statement finds for some at a time; others get their turn between. */
 export async function inBatches<T, R>(
   all: readonly T[],
   find: (some: readonly T[]) => Promise<readonly R[]>,
+  size = BATCH,
 ): Promise<R[]> {
   const found: R[] = []
-  for (let from = 0; from < all.length; from += BATCH) found.push(...(await find(all.slice(from, from + BATCH))))
+  for (let from = 0; from < all.length; from += size) {
+    if (from > 0) await setImmediate()
+    for (const each of await find(all.slice(from, from + size))) found.push(each)
+  }
   return found
 }
 
 export type HoldingRole = { id: number; key: string; companyId: string | null; permission: number }
 
+/** A permission may be in a role of every company. */
+const HELD_AT_ONCE = 20
+
 /** Roles that hold one of these permissions: the application's own and companies'. */
 export async function listRolesHolding(db: Db, permissions: readonly number[]): Promise<HoldingRole[]> {
-  return inBatches(permissions, async (some) => {
-    const rows = await db
-      .selectFrom('role_permissions as p')
-      .innerJoin('roles as r', 'r.id', 'p.role_id')
-      .select(['r.id', 'r.key', 'r.company_id', 'p.permission_id'])
-      .where('p.permission_id', 'in', some)
-      .where('r.deleted_at', 'is', null)
-      .orderBy('r.key')
-      .orderBy('r.id')
-      .execute()
-    return rows.map((row) => ({ id: row.id, key: row.key, companyId: row.company_id, permission: row.permission_id }))
-  })
+  return inBatches(
+    permissions,
+    async (some) => {
+      const rows = await db
+        .selectFrom('role_permissions as p')
+        .innerJoin('roles as r', 'r.id', 'p.role_id')
+        .select(['r.id', 'r.key', 'r.company_id', 'p.permission_id'])
+        .where('p.permission_id', 'in', some)
+        .where('r.deleted_at', 'is', null)
+        .orderBy('r.key')
+        .orderBy('r.id')
+        .execute()
+      return rows.map((row) => ({ id: row.id, key: row.key, companyId: row.company_id, permission: row.permission_id }))
+    },
+    HELD_AT_ONCE,
+  )
 }
 
-/** By grants_item, which SQLite takes only where the 0 is written out. Seats with a grant of this item that stands, those after a number. An item is a permission, or a role as a negative number. */
-export async function listSeatsOfItem(db: Db, item: number, after: number, limit: number): Promise<number[]> {
-  const rows = await db
+/** Grants that stand, of items: a permission, or a role as a negative number. By grants_item, which SQLite takes only where the 0 is written out. */
+function selectStanding(db: Db, items: readonly number[], after = 0) {
+  return db
     .selectFrom('grants')
-    .select('seat')
-    .where('item', '=', item)
+    .where('item', 'in', items)
     .where('revoked_at', '=', sql.lit(STANDS))
     .where('seat', '>', after)
-    .orderBy('seat')
-    .limit(limit)
-    .execute()
+}
+
+/** Numbers of the seats that have one of these, those after a number. */
+export async function listSeatsOf(
+  db: Db,
+  items: readonly number[],
+  { after = 0, limit }: { after?: number; limit?: number } = {},
+): Promise<number[]> {
+  const query = selectStanding(db, items, after).select('seat')
+  const rows = await (limit === undefined ? query : query.orderBy('seat').limit(limit)).execute()
   return rows.flatMap((row) => row.seat ?? [])
 }
 
-export async function countGrantsOfItem(db: Db, item: number, after = 0): Promise<number> {
-  const { count } = await db
-    .selectFrom('grants')
+export async function countGrantsOf(db: Db, items: readonly number[], after = 0): Promise<number> {
+  const { count } = await selectStanding(db, items, after)
     .select((e) => e.fn.countAll<number>().as('count'))
-    .where('item', '=', item)
-    .where('revoked_at', '=', sql.lit(STANDS))
-    .where('seat', '>', after)
     .executeTakeFirstOrThrow()
   return Number(count)
 }

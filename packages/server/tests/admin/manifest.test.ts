@@ -25,6 +25,7 @@ import { allTables, type Rows } from '../support/tables.ts'
 const CRM = '/applications/crm/manifest'
 
 type Entry = {
+  description?: string
   slug: string
   needs?: string | null
   operator_only?: boolean
@@ -245,7 +246,7 @@ for (const database of databases) {
     const anew = await plan(
       server,
       operator,
-      changed(manifest, { make_invoice: { renamed_from: undefined }, create_invoice: {} }),
+      changed(await askFor(200, server, operator, `GET ${CRM}`), { create_invoice: {} }),
     )
     assert.deepEqual(changesOf(anew), ['permission_added create_invoice'])
   })

@@ -72,7 +72,7 @@ export const WANTED_MANIFEST = Type.Object(
 const COUNT = Type.Integer({ minimum: 0 })
 const SLUGS = Type.Array(Type.String())
 
-export const CHANGE = Type.Object({
+const CHANGE = Type.Object({
   change: Type.Enum([...CHANGE_KINDS]),
   permission: optional(Type.String()),
   role: optional(Type.String()),

@@ -103,20 +103,20 @@ function showManifest(application: string, { permissions, roles }: LoadedManifes
 
 async function showPlan(ctx: Context, by: By, plan: ManifestPlan): Promise<PlanAnswer> {
   const { people, licensesWithout } = plan
-  const affected = [...people.loses, ...people.gains]
-  const names = await namesFor(ctx, by, affected, licensesWithout)
+  const [loses, gains] = [people.loses.first, people.gains.first]
+  const names = await namesFor(ctx, by, [...loses, ...gains], licensesWithout.first)
   return {
     application: plan.applicationId,
     etag: plan.etag,
     changes: plan.changes,
-    loses: showPeople(names, people.loses),
-    gains: showPeople(names, people.gains),
-    people: { loses: people.losing, gains: people.gaining, not_looked_at: people.notLookedAt },
-    licenses_without: licensesWithout.map(({ companyId, slugs }) => ({
+    loses: showPeople(names, loses),
+    gains: showPeople(names, gains),
+    people: { loses: people.loses.total, gains: people.gains.total, not_looked_at: people.notLookedAt },
+    licenses_without: licensesWithout.first.map(({ companyId, slugs }) => ({
       company: names.company(companyId),
       permissions: slugs,
     })),
-    licenses_without_total: plan.licensesWithoutTotal,
+    licenses_without_total: licensesWithout.total,
     refused: plan.refused,
   }
 }
