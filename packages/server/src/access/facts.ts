@@ -113,7 +113,7 @@ export function factsSql(): { byToken: RawBuilder<unknown>; byUser: RawBuilder<u
   }
 }
 
-function seatsSql(): RawBuilder<unknown> {
+export function seatsSql(): RawBuilder<unknown> {
   const numbers = sql.join(Array.from({ length: SEATS_AT_ONCE }, () => sql`${0}`))
   return sql`select s.number, s.user_id, u.active, a.active, a.tree_version, ${SEAT_COLUMNS}
     from seats s join users u on u.id = s.user_id join applications a on a.id = s.application_id ${COMPANY_TABLES}

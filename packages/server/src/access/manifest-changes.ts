@@ -1,16 +1,17 @@
-import { setImmediate } from 'node:timers/promises'
 import { sql } from 'kysely'
 import type { Tx } from '../db/database.ts'
 import { STANDS } from '../db/tables.ts'
 import type { Permission, Role } from '../domain/manifest.ts'
 import type { ManifestDiff, Pair } from '../domain/manifest-diff.ts'
 import { inBatches } from './manifest-store.ts'
+import { Pauses } from './pauses.ts'
 import { deleteRole, insertRole, replaceRolePermissions } from './role-store.ts'
 
-type Place = { tx: Tx; applicationId: string; now: number }
+type Place = { tx: Tx; applicationId: string; now: number; pauses: Pauses }
 
 /** Stores what a plan changes; tells how many grants ended by it. */
-export async function storeManifest(place: Place, diff: ManifestDiff): Promise<{ grantsEnded: number }> {
+export async function storeManifest(of: Omit<Place, 'pauses'>, diff: ManifestDiff): Promise<{ grantsEnded: number }> {
+  const place = { ...of, pauses: new Pauses() }
   const ids = await insertPermissions(place, diff)
   for (const each of diff.permissions) await storePermission(place, diff, ids, each)
   let grantsEnded = 0
@@ -51,12 +52,13 @@ async function insertPermissions({ tx, applicationId, now }: Place, diff: Manife
 }
 
 async function storePermission(
-  { tx, now }: Place,
+  { tx, now, pauses }: Place,
   diff: ManifestDiff,
   ids: ReadonlyMap<string, number>,
   { id, before, after }: Pair<Permission>,
 ): Promise<void> {
   if (!after) return
+  await pauses.pause()
   const needs = after.needs === null ? null : (ids.get(after.needs) ?? null)
   if (!before) {
     if (needs === null) return
@@ -86,7 +88,7 @@ async function storePermission(
 const ENDED_AT_ONCE = 1_000
 
 /** All that stand, as taken away: who had what stays readable. Tells how many. */
-async function endGrantsOf({ tx, now }: Place, item: number): Promise<number> {
+async function endGrantsOf({ tx, now, pauses }: Place, item: number): Promise<number> {
   let ended = 0
   for (;;) {
     const { numUpdatedRows } = await tx
@@ -103,7 +105,7 @@ async function endGrantsOf({ tx, now }: Place, item: number): Promise<number> {
       .executeTakeFirst()
     ended += Number(numUpdatedRows)
     if (Number(numUpdatedRows) < ENDED_AT_ONCE) return ended
-    await setImmediate()
+    await pauses.pause()
   }
 }
 
@@ -112,7 +114,7 @@ async function endGrantsOf({ tx, now }: Place, item: number): Promise<number> {
  * ones too, for what names them.
  */
 async function removePermissions(
-  { tx, applicationId, now }: Place,
+  { tx, applicationId, now, pauses }: Place,
   gone: readonly { id: number; slug: string }[],
 ): Promise<void> {
   await inBatches(gone, async (some) => {
@@ -129,12 +131,14 @@ async function removePermissions(
       .execute()
     return []
   })
-  for (const { id, slug } of gone)
+  for (const { id, slug } of gone) {
+    await pauses.pause()
     await tx
       .updateTable('permissions')
       .set({ slug: `${slug} (removed ${id})`, needs: null, removed_at: now })
       .where('id', '=', id)
       .execute()
+  }
 }
 
 async function removeRole({ tx, applicationId, now }: Place, id: number): Promise<void> {
@@ -150,11 +154,12 @@ async function removeRole({ tx, applicationId, now }: Place, id: number): Promis
 }
 
 async function storeRole(
-  { tx, applicationId }: Place,
+  { tx, applicationId, pauses }: Place,
   ids: ReadonlyMap<string, number>,
   { id, before, after }: Pair<Role>,
 ): Promise<void> {
   if (!after) return
+  await pauses.pause()
   if (before && (before.key !== after.key || before.name !== after.name))
     await tx.updateTable('roles').set({ key: after.key, name: after.name }).where('id', '=', id).execute()
   const permissions = after.permissions.map((slug) => ids.get(slug) ?? 0)

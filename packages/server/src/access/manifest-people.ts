@@ -1,5 +1,4 @@
 import { createHash } from 'node:crypto'
-import { setImmediate } from 'node:timers/promises'
 import type { Context } from '../context.ts'
 import type { Db } from '../db/database.ts'
 import { firstRefusal, permitted } from '../domain/effective.ts'
@@ -10,9 +9,11 @@ import { SEATS_AT_ONCE } from './facts.ts'
 import { type Given, type RolePermissions, readGiven, rolesOf } from './given.ts'
 import * as store from './manifest-store.ts'
 import { Named } from './named.ts'
+import { Pauses } from './pauses.ts'
 
-/** Seats that one plan judges. What is beyond is counted: a plan of any house ends before whoever asked gives up (docs/decisions/0012). */
-const MAX_JUDGED = 100_000
+/** Seats that one plan judges at most, and for how long. Others are counted: a plan of any house ends before whoever asked gives up (docs/decisions/0012). */
+const MAX_JUDGED = 200_000
+const JUDGED_FOR_MS = 3_000
 const PAGE = 5_000
 const ROLES_AT_ONCE = 50
 const MAX_REMEMBERED = 1_000
@@ -23,25 +24,37 @@ export type Affected = { userId: string; companyId: string; slugs: readonly stri
 export type People = {
   loses: Named<Affected>
   gains: Named<Affected>
+  /** How many seats were judged, of those that the change can touch the ones with the lowest numbers; and how many were not. */
+  judged: number
   notLookedAt: number
   /** Of all that were judged and what came out; equal when that is. */
   digest: string
 }
 
-/** Who loses and who gains what, at this moment; undefined when the tree or a role was changed meanwhile. */
+/**
+ * Who loses and who gains what, at this moment; undefined when the tree or a role was changed meanwhile. As many seats are judged as an
+ * earlier plan did, else as there is time for.
+ */
 export async function listAffected(
   ctx: Context,
   applicationId: string,
   version: number,
   diff: ManifestDiff,
+  wanted: number | undefined,
 ): Promise<People | undefined> {
+  const since = performance.now()
   const { numbers, others } = await listTouchedSeats(ctx, applicationId, diff)
   const judge = new Judge(diff)
   const [losing, gaining] = [new Named<Affected>(), new Named<Affected>()]
   const digest = createHash('sha256').update(`${numbers.length} ${others}`)
   const now = ctx.now()
-  for (let from = 0; from < numbers.length; from += SEATS_AT_ONCE) {
-    const seats = await ctx.facts.bySeats([...numbers.subarray(from, from + SEATS_AT_ONCE)])
+  const pauses = new Pauses()
+  const end = Math.min(wanted ?? MAX_JUDGED, numbers.length)
+  let judged = 0
+  while (judged < end && (wanted !== undefined || performance.now() - since < JUDGED_FOR_MS)) {
+    const some = [...numbers.subarray(judged, Math.min(judged + SEATS_AT_ONCE, end))]
+    judged += some.length
+    const seats = await ctx.facts.bySeats(some)
     const given = seats.flatMap(({ company }) => rolesOf(company.given))
     const roles = await ctx.roles.find(ctx.db.read, { id: applicationId, treeVersion: version }, given)
     if (!roles || seats.some(({ treeVersion }) => treeVersion !== version)) return undefined
@@ -54,10 +67,10 @@ export async function listAffected(
       if (loses.length > 0) losing.add({ ...of, slugs: loses })
       if (gains.length > 0) gaining.add({ ...of, slugs: gains })
     }
-    // The others' turn: this goes on for seconds in a large house.
-    await setImmediate()
+    await pauses.pause()
   }
-  return { loses: losing, gains: gaining, notLookedAt: others, digest: digest.digest('base64url') }
+  const notLookedAt = others + numbers.length - judged
+  return { loses: losing, gains: gaining, judged, notLookedAt, digest: digest.digest('base64url') }
 }
 
 /** Numbers of the seats whose list may become another one, in order, up to MAX_JUDGED; and at most how many others there are. */
@@ -86,6 +99,7 @@ async function listTouchedSeats(
 
 class TouchedSeats {
   readonly #db: Db
+  readonly #pauses = new Pauses()
   readonly #numbers = new Set<number>()
   /** At most so many others: what a seat has twice is counted twice. */
   #others = 0
@@ -106,27 +120,29 @@ class TouchedSeats {
       this.#add(page)
       after = page.at(-1) ?? after
       isMore = page.length === PAGE
-      await setImmediate()
+      await this.#pauses.pause()
     }
     if (this.#isFull) this.#others += await store.countGrantsOf(this.#db, [item], after)
+    await this.#pauses.pause()
   }
 
   /** Of roles of companies, whose members may have them. */
   async addItems(items: readonly number[]): Promise<void> {
     if (this.#isFull) this.#others += await store.countGrantsOf(this.#db, items)
     else this.#add(await store.listSeatsOf(this.#db, items))
-    await setImmediate()
+    await this.#pauses.pause()
   }
 
   /** All that a company's license gives something to. */
   async addCompany(of: { companyId: string; applicationId: string }): Promise<void> {
     if (this.#isFull) this.#others += await store.countSeatsOfCompany(this.#db, of)
+    await this.#pauses.pause()
     for (let after = '', isMore = !this.#isFull; isMore; ) {
       const page = await store.listSeatsOfCompany(this.#db, of, after, PAGE)
       this.#add(page.map(({ number }) => number))
       after = page.at(-1)?.userId ?? after
       isMore = page.length === PAGE
-      await setImmediate()
+      await this.#pauses.pause()
     }
   }
 

@@ -1,5 +1,4 @@
 import { createHash } from 'node:crypto'
-import { setImmediate } from 'node:timers/promises'
 import type { By } from '../audit/actor.ts'
 import { giftRefused } from '../audit/refused.ts'
 import type { Context } from '../context.ts'
@@ -16,6 +15,7 @@ import { etagOf } from './etag.ts'
 import { listAffected, type People } from './manifest-people.ts'
 import * as store from './manifest-store.ts'
 import { Named } from './named.ts'
+import { Pauses } from './pauses.ts'
 
 export type WantedPlan = {
   applicationId: string
@@ -46,12 +46,20 @@ export type ManifestPlan = {
   refused: PlanRefusal[]
 }
 
-/** What would be if the document were applied. Stores nothing. @throws AppError `invalid_input` with every fault, `not_allowed`, `busy` */
-export async function planManifest(ctx: Context, by: By, wanted: WantedPlan): Promise<ManifestPlan> {
+/** How many seats an earlier plan judged; undefined for what is no etag of a plan. */
+export function judgedBy(etag: string): number | undefined {
+  const [, judged] = /^"[\w-]+\.(\d{1,9})"$/.exec(etag) ?? []
+  return judged === undefined ? undefined : Number(judged)
+}
+
+/**
+ * What would be if the document were applied, for as many seats as an earlier plan judged, else for as many as there is time for. Stores
+ * nothing. @throws AppError `invalid_input` with every fault, `not_allowed`, `busy` */
+export async function planManifest(ctx: Context, by: By, wanted: WantedPlan, judged?: number): Promise<ManifestPlan> {
   // The tree may be changed while the house is read; then all is read again, so that a plan is of one tree.
   for (let tries = 0; tries < 5; tries++) {
     const stored = await store.loadManifest(ctx.db.read, wanted.applicationId)
-    const plan = await planFrom(ctx, by, wanted, stored)
+    const plan = await planFrom(ctx, by, wanted, stored, judged)
     if (plan) return plan
   }
   throw rightsAreMoving()
@@ -62,19 +70,22 @@ async function planFrom(
   by: By,
   { applicationId, document, allowsRemovals }: WantedPlan,
   stored: store.LoadedManifest,
+  judged: number | undefined,
 ): Promise<ManifestPlan | undefined> {
   const read = readManifest(applicationId, document, stored)
   if ('faults' in read) throw manifestFaults(read.faults)
   const diff = diffManifest(stored, read)
   const removals = await listRemovals(ctx.db.read, applicationId, diff)
-  const people = await listAffected(ctx, applicationId, stored.version, diff)
+  const people = await listAffected(ctx, applicationId, stored.version, diff, judged)
   if (!people) return undefined
   const without = await listLicensesWithout(ctx.db.read, applicationId, diff)
   const changes = withUses(listChanges(diff), removals)
   const refused = [...refusedRemovals(by, removals, allowsRemovals), ...refusedToOthers(by, applicationId, diff)]
+  const state = [applicationId, stored, read, changes, people.digest, without.digest, refused, allowsRemovals]
   return {
     applicationId,
-    etag: etagOf([applicationId, stored, read, changes, people.digest, without.digest, refused, allowsRemovals]),
+    // With how many were judged, so that the same can be judged again.
+    etag: etagOf(state).replace(/"$/, `.${people.judged}"`),
     version: stored.version,
     diff,
     changes,
@@ -107,7 +118,9 @@ async function listRemovals(db: Db, applicationId: string, diff: ManifestDiff): 
   const holding = Map.groupBy(await store.listRolesHolding(db, ids), (role) => role.permission)
   const naming = gone.length === 0 ? new Map<number, number>() : await countNaming(db, applicationId)
   const removals: Removal[] = []
-  for (const { id, name } of gone)
+  const pauses = new Pauses()
+  for (const { id, name } of gone) {
+    await pauses.pause()
     removals.push({
       kind: 'permission',
       name,
@@ -115,7 +128,9 @@ async function listRemovals(db: Db, applicationId: string, diff: ManifestDiff): 
       roles: holding.get(id) ?? [],
       licenses: naming.get(id) ?? 0,
     })
-  for (const { id, name } of goneRoles)
+  }
+  for (const { id, name } of goneRoles) {
+    await pauses.pause()
     removals.push({
       kind: 'role',
       name,
@@ -123,6 +138,7 @@ async function listRemovals(db: Db, applicationId: string, diff: ManifestDiff): 
       roles: [],
       licenses: await store.countLicensesGiving(db, applicationId, id),
     })
+  }
   return removals
 }
 
@@ -137,13 +153,14 @@ async function countNaming(db: Db, applicationId: string): Promise<Map<number, n
 const PAGE = 500
 
 async function* namedLicenses(db: Db, applicationId: string): AsyncGenerator<store.NamedLicense> {
+  const pauses = new Pauses()
   for (let after = ''; ; ) {
     const page = await store.listNamedLicenses(db, applicationId, after, PAGE)
     yield* page
     const last = page.at(-1)
     if (!last) return
     after = last.companyId
-    await setImmediate()
+    await pauses.pause()
   }
 }
 
@@ -170,9 +187,9 @@ async function listLicensesWithout(
 }
 
 function withUses(changes: readonly Change[], removals: readonly Removal[]): Change[] {
+  const byName = new Map(removals.map((removal) => [`${removal.kind}_removed ${removal.name}`, removal]))
   const told = changes.map((change) => {
-    const kind = change.change === 'permission_removed' ? 'permission' : change.change === 'role_removed' ? 'role' : ''
-    const removal = removals.find((each) => each.kind === kind && each.name === change[each.kind])
+    const removal = byName.get(`${change.change} ${change.permission ?? change.role}`)
     if (!removal) return change
     return { ...change, uses: { grants: removal.grants, roles: removal.roles.length, licenses: removal.licenses } }
   })

@@ -1,10 +1,10 @@
-import { setImmediate } from 'node:timers/promises'
 import { sql } from 'kysely'
 import type { Db } from '../db/database.ts'
 import { STANDS } from '../db/tables.ts'
 import { listManifestPermissions } from '../directory/application-store.ts'
 import type { StoredManifest } from '../domain/manifest.ts'
 import { SUPERUSER } from '../domain/tree.ts'
+import { Pauses } from './pauses.ts'
 import { listRoles } from './role-store.ts'
 
 // What a plan reads. What it stores is in manifest-changes.ts.
@@ -44,8 +44,9 @@ export async function inBatches<T, R>(
   size = BATCH,
 ): Promise<R[]> {
   const found: R[] = []
+  const pauses = new Pauses()
   for (let from = 0; from < all.length; from += size) {
-    if (from > 0) await setImmediate()
+    await pauses.pause()
     for (const each of await find(all.slice(from, from + size))) found.push(each)
   }
   return found

@@ -9,7 +9,7 @@ import { AppError } from '../errors.ts'
 import { rightsAreMoving } from './answer.ts'
 import { etagOf } from './etag.ts'
 import { storeManifest } from './manifest-changes.ts'
-import { type ManifestPlan, type PlanRefusal, planManifest, type WantedPlan } from './manifest-plan.ts'
+import { judgedBy, type ManifestPlan, type PlanRefusal, planManifest, type WantedPlan } from './manifest-plan.ts'
 import { findTreeVersion, type LoadedManifest } from './manifest-store.ts'
 import { raiseTreeVersion } from './role-store.ts'
 
@@ -45,10 +45,12 @@ export function manifestEtag({ permissions, roles }: Omit<LoadedManifest, 'versi
  */
 export async function applyManifest(ctx: Context, by: By, wanted: WantedPlan, seen: string): Promise<ManifestPlan> {
   const since = performance.now()
+  // Of what is no plan's etag nothing is judged: that is told after what is wrong in the document.
+  const judged = judgedBy(seen) ?? 0
   for (;;) {
     const standpoint = await findStandpoint(ctx.db.read)
-    const plan = await planManifest(ctx, by, wanted)
-    requireSeen(plan, seen)
+    const plan = await planManifest(ctx, by, wanted, judged)
+    if (plan.etag !== seen) throw notSeen()
     requireAllowed(plan.refused)
     if (plan.changes.length === 0) return plan
     try {
@@ -101,11 +103,9 @@ function nameOf({ change, permission, role, company, from, to }: Change): string
   return company === undefined ? (permission ?? role ?? '') : `${role} of ${company}`
 }
 
-/** Not by `*`: that would be a plan that nobody has seen. */
-function requireSeen(plan: ManifestPlan, seen: string): void {
-  const tags = seen.split(',').map((tag) => tag.trim())
-  if (tags.includes(plan.etag)) return
-  throw new AppError('changed_meanwhile', {
+/** Also for `*`: that would be a plan that nobody has seen. */
+function notSeen(): AppError {
+  return new AppError('changed_meanwhile', {
     detail:
       'This is not the plan that you saw: the house or the manifest is another one now. Plan again, and send the etag of that plan as If-Match. Nothing was changed.',
   })

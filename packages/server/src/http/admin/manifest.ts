@@ -79,7 +79,7 @@ export function manifestRoutes(app: FastifyInstance, ctx: Context): void {
     },
     async ({ by, params, body, request, reply }) => {
       const seen = requireIfMatch(request)
-      const plan = await applyManifest(ctx, by, await wantedPlan(by, params.application, body), seen)
+      const plan = await applyManifest(ctx, by, await wantedPlan(by, params.application, body), seen.trim())
       reply.header('etag', manifestEtag(await loadManifest(read, plan.applicationId)))
       return showPlan(ctx, by, plan)
     },
