@@ -218,13 +218,12 @@ function refusedRemovals(by: By, removals: readonly Removal[], allowsRemovals: b
   const isOperator = by.actor.power.kind === 'operator'
   if (allowsRemovals && isOperator) return []
   return used.map((removal) => {
-    const mend = isOperator
-      ? 'allow removals to take it from all of these, or deprecate it'
-      : 'ask an operator of the house, or deprecate it'
+    const gently = removal.kind === 'permission' ? ', or deprecate it' : ''
+    const mend = isOperator ? 'allow removals to take it from all of these' : 'ask an operator of the house'
     return {
       because: allowsRemovals ? ('not_allowed' as const) : ('in_use' as const),
       [removal.kind]: removal.name,
-      message: `"${removal.name}" is in use by ${usersOf(removal)}: ${mend}`,
+      message: `"${removal.name}" is in use by ${usersOf(removal)}: ${mend}${gently}`,
     }
   })
 }
