@@ -113,6 +113,7 @@ export function factsSql(): { byToken: RawBuilder<unknown>; byUser: RawBuilder<u
   }
 }
 
+/** For SEATS_AT_ONCE seats, by their numbers. */
 export function seatsSql(): RawBuilder<unknown> {
   const numbers = sql.join(Array.from({ length: SEATS_AT_ONCE }, () => sql`${0}`))
   return sql`select s.number, s.user_id, u.active, a.active, a.tree_version, ${SEAT_COLUMNS}

@@ -22,6 +22,7 @@ const HARMLESS: ReadonlySet<Act> = new Set<Act>([
   'user.password_changed',
   'user.signed_out',
   'company.created',
+  'member.added',
   'application.created',
   'application.secret_changed',
   'application.signed_out',

@@ -5,7 +5,7 @@ import { join } from 'node:path'
 import { test } from 'node:test'
 import { type RawBuilder, sql } from 'kysely'
 import { fillHouse } from '../../../../bench/house.ts'
-import { factsSql } from '../../src/access/facts.ts'
+import { factsSql, seatsSql } from '../../src/access/facts.ts'
 import { arrivalSql } from '../../src/credentials/arrival.ts'
 import { type Database, type DatabaseAddress, openDatabase } from '../../src/db/database.ts'
 import { databases, newDatabase } from '../support/server.ts'
@@ -16,7 +16,7 @@ const USERS = 3_000
 /** Tables that grow with the house: one answer may touch a few rows of them, by an index. */
 const GROWING = ['tokens', 'users', 'memberships', 'seats', 'grants']
 
-const QUERIES = Object.entries(factsSql())
+const QUERIES = Object.entries({ ...factsSql(), bySeats: seatsSql() })
 
 for (const kind of databases) {
   test(`an answer's query reads by indexes only, whatever the size of the house (${kind})`, async () => {

@@ -345,6 +345,47 @@ for (const database of databases) {
     }
   })
 
+  test(`a plan of more seats than there is time for says so, and is applied as it is (${database})`, async (t) => {
+    const many = Array.from({ length: 450 }, (_, at) => ({
+      email: `user${at}@globex.test`,
+      companies: [{ company: GLOBEX, grants: [{ application: 'crm', permissions: ['create_invoice'] }] }],
+    }))
+    await using server = await startServer(database, {
+      house: { ...MANAGED_HOUSE, users: [...MANAGED_HOUSE.users, ...many] },
+    })
+    const operator = await makeKey(server)
+    const document: Document = await askFor(200, server, operator, `GET ${CRM}`)
+    const manifest = changed(document, { create_invoice: { needs: null }, approve_invoice: { needs: null } })
+    const whole = await plan(server, operator, manifest)
+    assert.deepEqual(whole.people, { loses: 456, gains: 0, not_looked_at: 0 })
+    assert.equal(whole.loses.length, 456)
+
+    // Judging the first seats takes all the time that there is.
+    const { facts } = server.ctx
+    const { bySeats } = facts
+    facts.bySeats = async (numbers) => {
+      facts.bySeats = bySeats
+      const since = performance.now()
+      t.mock.method(performance, 'now', () => since + 60_000)
+      return bySeats(numbers)
+    }
+    const part = await plan(server, operator, manifest)
+    t.mock.restoreAll()
+    assert.deepEqual(part.people, { loses: 200, gains: 0, not_looked_at: 256 })
+    assert.notEqual(part.etag, whole.etag)
+    // One more that was not looked at is another plan all the same.
+    const { items } = await askFor(200, server, operator, 'GET /users?q=user449')
+    const grants = `/companies/${GLOBEX}/members/${items[0].id}/grants`
+    const given = { application: 'crm', permission: 'approve_invoice' }
+    await askFor(201, server, operator, `POST /companies/${ACME}/members`, { body: { user: items[0].id } })
+    await askFor(200, server, operator, `PUT /companies/${ACME}/seats/crm/${items[0].id}`, { body: {} })
+    await askFor(201, server, operator, `POST ${grants.replace(GLOBEX, ACME)}`, { body: given })
+    assert.equal((await apply(server, operator, manifest, part.etag)).status, 412)
+    await askFor(204, server, operator, `DELETE /companies/${ACME}/members/${items[0].id}`)
+    const done = await apply(server, operator, manifest, part.etag)
+    assert.deepEqual([done.status, done.body.people], [200, part.people])
+  })
+
   test(`of two who apply at once one does, and the other is told that the house moved (${database})`, async () => {
     await using house = await start(database)
     const { server, operator, document } = house
