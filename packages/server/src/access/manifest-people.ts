@@ -13,7 +13,7 @@ import { Pauses } from './pauses.ts'
 
 /** Seats that one plan judges at most, and for how long. Others are counted: a plan of any house ends before whoever asked gives up (docs/decisions/0012). */
 const MAX_JUDGED = 200_000
-const JUDGED_FOR_MS = 3_000
+const JUDGED_FOR_MS = 4_000
 const PAGE = 5_000
 const ROLES_AT_ONCE = 50
 const MAX_REMEMBERED = 1_000
