@@ -1,0 +1,164 @@
+import { usualInit } from '../connection.ts'
+import type { CallOptions } from '../deadline.ts'
+import { type Answer, type Outgoing, send } from '../http.ts'
+import { CLIENT } from '../version.ts'
+import type { AdminConnection } from './connection.ts'
+import { streamLines } from './lines.ts'
+import { List, type ListOptions, type Page, type PageWish } from './list.ts'
+import { adminRefusal } from './refused.ts'
+
+/** What one call of the admin API takes and answers; `answer` is null where there is none. */
+export type CallForm = { query?: object; body?: object; answer: unknown }
+
+/** The names in an address: `user` of `GET /users/:user`. */
+type ParamNames<L extends string> = L extends `${string}:${infer Name}/${infer Rest}`
+  ? Name | ParamNames<Rest>
+  : L extends `${string}:${infer Name}`
+    ? Name
+    : never
+
+type Sent<L extends string, F> = ([ParamNames<L>] extends [never]
+  ? object
+  : { params: Record<ParamNames<L>, string> }) &
+  (F extends { query: infer Q } ? { query?: Q } : object) &
+  (F extends { body: infer B } ? { body: B } : object)
+
+type ItemOf<A> = A extends { items: (infer T)[] } ? T : never
+
+type AnySent = { params?: Record<string, string>; query?: object; body?: object }
+
+/** What a call takes that is not read as its noun's own. */
+type Extras = CallOptions & { ifMatch?: string | undefined }
+
+/** The call may be sent again although it is none that only asks. */
+type Asking = { onlyAsks?: boolean }
+
+/** Sends the calls of one noun, by the table of its addresses: `GET /users/:user` → what goes there and what comes back. */
+export class Caller<Calls extends { [L in keyof Calls]: CallForm }> {
+  readonly #connection: AdminConnection
+
+  constructor(connection: AdminConnection) {
+    this.#connection = connection
+  }
+
+  /** The answer as it is. */
+  async json<L extends keyof Calls & string>(
+    line: L,
+    sent: Sent<L, Calls[L]>,
+    options: Extras & Asking = {},
+  ): Promise<Calls[L]['answer']> {
+    return (await this.#send(line, sent, options)).body
+  }
+
+  /** The answer with the ETag that it came with. */
+  async tagged<L extends keyof Calls & string>(
+    line: L,
+    sent: Sent<L, Calls[L]>,
+    options: Extras = {},
+  ): Promise<Calls[L]['answer'] & { readonly etag: string }> {
+    const answer = await this.#send(line, sent, options)
+    // A proxy that compresses makes it a weak one; the state that it names is the same.
+    const etag = answer.etag?.replace(/^W\//, '')
+    if (!etag) throw answer.wrong('the header ETag', 'there')
+    return { ...answer.body, etag }
+  }
+
+  /** Nothing comes back. */
+  async done<L extends keyof Calls & string>(line: L, sent: Sent<L, Calls[L]>, options: Extras = {}): Promise<void> {
+    await send(this.#connection, this.#outgoing(line, sent, options), options)
+  }
+
+  list<L extends keyof Calls & string>(
+    line: L,
+    sent: Sent<L, Calls[L]>,
+    options: ListOptions = {},
+  ): List<ItemOf<Calls[L]['answer']>> {
+    const { query, ...rest }: AnySent = sent
+    return new List(async (wish: PageWish, more: CallOptions) => {
+      const answer = await this.#send(line, { ...rest, query: { ...query, ...wish } }, more)
+      return readPage(answer)
+    }, options)
+  }
+
+  /** Of a list that comes as a whole. */
+  whole<L extends keyof Calls & string>(
+    line: L,
+    sent: Sent<L, Calls[L]>,
+    options: ListOptions = {},
+  ): List<ItemOf<Calls[L]['answer']>> {
+    return new List(async (_wish, more) => readPage(await this.#send(line, sent, more)), options)
+  }
+
+  /** Of a long text, line by line. */
+  lines<L extends keyof Calls & string>(
+    line: L,
+    sent: Sent<L, Calls[L]>,
+    options: CallOptions = {},
+  ): AsyncGenerator<string, void, undefined> {
+    return streamLines(this.#connection, this.#outgoing(line, sent, {}), options)
+  }
+
+  async #send(line: string, sent: AnySent, options: Extras & Asking): Promise<Answer> {
+    const answer = await send(this.#connection, this.#outgoing(line, sent, options), options)
+    if (Object.keys(answer.body).length === 0) throw answer.wrong('the whole', 'an object with fields')
+    return answer
+  }
+
+  #outgoing(line: string, sent: AnySent, { ifMatch, onlyAsks }: { ifMatch?: string | undefined } & Asking): Outgoing {
+    const [method = '', pattern = ''] = line.split(' ')
+    const { address, apiKey, credentials } = this.#connection
+    const secrets = secretsOf(apiKey, sent.body)
+    return {
+      label: line,
+      url: `${address}/api/v1/admin${fillPath(pattern, sent.params ?? {})}${queryOf(sent.query ?? {})}`,
+      init: (signal) => ({
+        method,
+        headers: {
+          Accept: 'application/json, application/problem+json',
+          'X-License-Client': CLIENT,
+          ...(apiKey !== undefined && { Authorization: `Bearer ${apiKey}` }),
+          ...(sent.body && { 'Content-Type': 'application/json' }),
+          ...(ifMatch !== undefined && { 'If-Match': ifMatch }),
+        },
+        ...(sent.body && { body: JSON.stringify(sent.body) }),
+        ...usualInit(signal),
+        // A key goes alone: a cookie beside it could be somebody else's. Workers know no `credentials` and throw at it.
+        ...(typeof Request === 'function' &&
+          'credentials' in Request.prototype && { credentials: credentials ?? ('omit' as const) }),
+      }),
+      secrets,
+      // A second time, a change may meet what the first one made: "there already", "not found".
+      repeatable: method === 'GET' || onlyAsks ? 'always' : 'undone',
+      refusal: (head, body) => adminRefusal(head, body, secrets),
+    }
+  }
+}
+
+function readPage<T>(answer: Answer): Page<T> {
+  const { items, next_cursor = null } = answer.body
+  if (!Array.isArray(items)) throw answer.wrong('/items', 'a list')
+  if (next_cursor !== null && typeof next_cursor !== 'string') throw answer.wrong('/next_cursor', 'a string or null')
+  return { items, next_cursor }
+}
+
+function secretsOf(apiKey: string | undefined, body: object | undefined): string[] {
+  const password = body && 'password' in body ? body.password : undefined
+  return [apiKey, password].filter((each) => typeof each === 'string' && each !== '') as string[] // filtered
+}
+
+/** @throws TypeError for an id that can't be part of an address */
+function fillPath(pattern: string, params: Record<string, string>): string {
+  return pattern.replace(/:(\w+)/g, (_, name: string) => {
+    const value = params[name]
+    if (typeof value !== 'string' || value === '') throw new TypeError(`${name} is missing: it must be a text`)
+    // Any client would read them as a way through the folders of the address.
+    if (value === '.' || value === '..') throw new TypeError(`${name} must not be "${value}"`)
+    return encodeURIComponent(value)
+  })
+}
+
+function queryOf(query: object): string {
+  const given = Object.entries(query).filter(([, value]) => value !== undefined && value !== null)
+  const text = new URLSearchParams(given.map(([name, value]) => [name, String(value)])).toString()
+  return text === '' ? '' : `?${text}`
+}

@@ -1,0 +1,31 @@
+import type { ApiKeyCalls } from './api-keys.ts'
+import type { ApplicationCalls } from './applications.ts'
+import type { AuditCalls } from './audit.ts'
+import type { CompanyCalls } from './companies.ts'
+import type { ExplainCalls } from './explain.ts'
+import type { GrantCalls } from './grants.ts'
+import type { LicenseCalls } from './licenses.ts'
+import type { MemberCalls } from './members.ts'
+import type { PermissionCalls } from './permissions.ts'
+import type { RightsCalls } from './rights.ts'
+import type { RoleCalls } from './roles.ts'
+import type { SeatCalls } from './seats.ts'
+import type { TokenCalls } from './tokens.ts'
+import type { UserCalls } from './users.ts'
+
+/** Every address of the admin API: what goes there and what comes back. The server's tests hold it against the server's own forms. */
+export interface AdminCalls
+  extends ApiKeyCalls,
+    ApplicationCalls,
+    AuditCalls,
+    CompanyCalls,
+    ExplainCalls,
+    GrantCalls,
+    LicenseCalls,
+    MemberCalls,
+    PermissionCalls,
+    RightsCalls,
+    RoleCalls,
+    SeatCalls,
+    TokenCalls,
+    UserCalls {}
