@@ -4,15 +4,19 @@ import { ApiKeys, type WhoAmI } from './api-keys.ts'
 import { Applications } from './applications.ts'
 import { Audit } from './audit.ts'
 import { Companies } from './companies.ts'
-import { type LicenseAdminOptions, readAdminConnection } from './connection.ts'
+import { type AdminConnection, type LicenseAdminOptions, readAdminConnection } from './connection.ts'
 import { Explain } from './explain.ts'
+import { exportHouse } from './export.ts'
 import { Grants } from './grants.ts'
+import { Imports } from './imports.ts'
 import { Licenses } from './licenses.ts'
+import { Manifests } from './manifest.ts'
 import { Members } from './members.ts'
 import { Permissions } from './permissions.ts'
 import { RightsOfMembers } from './rights.ts'
 import { Roles } from './roles.ts'
 import { Seats } from './seats.ts'
+import { StatisticsOfHouse } from './statistics.ts'
 import { Tokens } from './tokens.ts'
 import { Users } from './users.ts'
 
@@ -42,12 +46,15 @@ export class LicenseAdmin {
   readonly explain: Explain
   readonly apiKeys: ApiKeys
   readonly audit: Audit
-  readonly #address: string
+  readonly manifest: Manifests
+  readonly imports: Imports
+  readonly statistics: StatisticsOfHouse
+  readonly #connection: AdminConnection
 
   /** @throws TypeError for an option that can't be right */
   constructor(options: LicenseAdminOptions) {
     const connection = readAdminConnection(options)
-    this.#address = connection.address
+    this.#connection = connection
     this.users = new Users(connection)
     this.tokens = new Tokens(connection)
     this.companies = new Companies(connection)
@@ -62,16 +69,28 @@ export class LicenseAdmin {
     this.explain = new Explain(connection)
     this.apiKeys = new ApiKeys(connection)
     this.audit = new Audit(connection)
+    this.manifest = new Manifests(connection)
+    this.imports = new Imports(connection)
+    this.statistics = new StatisticsOfHouse(connection)
   }
 
   /** The server's address, without `/api/v1`. */
   get baseUrl(): string {
-    return this.#address
+    return this.#connection.address
   }
 
   /** What the key is and may do. @throws LicenseError as any call */
   whoami(options: CallOptions = {}): Promise<WhoAmI> {
     return this.apiKeys.whoami(options)
+  }
+
+  /**
+   * The whole house, one JSON document a line, to read, compare or load elsewhere. The last line says that it is the last.
+   *
+   * @throws UnexpectedAnswer after the last line, where that is not the end; LicenseError as any call
+   */
+  export(options: CallOptions = {}): AsyncGenerator<string, void, undefined> {
+    return exportHouse(this.#connection, options)
   }
 
   toJSON(): { baseUrl: string } {

@@ -1,3 +1,4 @@
+import type { CallOptions } from '../deadline.ts'
 import { Caller } from './caller.ts'
 import type { AdminConnection } from './connection.ts'
 import type { List, ListOptions, Page, PageWish } from './list.ts'
@@ -34,8 +35,26 @@ export interface AuditQuery {
   until?: string | undefined
 }
 
+/** How long entries are kept, and where their chain ends. */
+export interface AuditState {
+  /** Null: for good. */
+  retention_days: number | null
+  oldest_at: string | null
+  /** Not in the chain yet; counted up to ten thousand. */
+  unsealed: number
+  /** `anchor`, kept elsewhere, shows whether the end was cut off. */
+  end: { seq: number; at: string; anchor: string } | null
+}
+
+/** `ndjson`: a line is an entry as the list tells it. `csv`: RFC 4180, with a row of names. */
+export interface AuditExport extends AuditQuery {
+  format: 'csv' | 'ndjson'
+}
+
 export interface AuditCalls {
   'GET /audit': { query: AuditQuery & PageWish; answer: Page<AuditEntry> }
+  'GET /audit/state': { answer: AuditState }
+  'GET /audit/export': { query: AuditExport; answer: string }
 }
 
 /** What was done. */
@@ -50,5 +69,19 @@ export class Audit {
   /** The newest first. */
   list(query: AuditQuery = {}, options: ListOptions = {}): List<AuditEntry> {
     return this.#calls.list('GET /audit', { query }, options)
+  }
+
+  state(options: CallOptions = {}): Promise<AuditState> {
+    return this.#calls.json('GET /audit/state', {}, options)
+  }
+
+  /**
+   * All that the list would tell, the newest first, line by line. The last line says that it is the last, and how many entries came
+   * before.
+   *
+   * @throws UnexpectedAnswer after the last line, where that is not the end
+   */
+  export(query: AuditExport, options: CallOptions = {}): AsyncGenerator<string, void, undefined> {
+    return this.#calls.lines('GET /audit/export', { query }, options)
   }
 }

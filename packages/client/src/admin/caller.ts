@@ -30,8 +30,8 @@ type AnySent = { params?: Record<string, string>; query?: object; body?: object 
 /** What a call takes that is not read as its noun's own. */
 type Extras = CallOptions & { ifMatch?: string | undefined }
 
-/** The call may be sent again although it is none that only asks. */
-type Asking = { onlyAsks?: boolean }
+/** No GET, but a second time does no harm. */
+type Harmless = { harmless?: boolean }
 
 /** Sends the calls of one noun, by the table of its addresses: `GET /users/:user` → what goes there and what comes back. */
 export class Caller<Calls extends { [L in keyof Calls]: CallForm }> {
@@ -45,7 +45,7 @@ export class Caller<Calls extends { [L in keyof Calls]: CallForm }> {
   async json<L extends keyof Calls & string>(
     line: L,
     sent: Sent<L, Calls[L]>,
-    options: Extras & Asking = {},
+    options: Extras & Harmless = {},
   ): Promise<Calls[L]['answer']> {
     return (await this.#send(line, sent, options)).body
   }
@@ -98,13 +98,13 @@ export class Caller<Calls extends { [L in keyof Calls]: CallForm }> {
     return streamLines(this.#connection, this.#outgoing(line, sent, {}), options)
   }
 
-  async #send(line: string, sent: AnySent, options: Extras & Asking): Promise<Answer> {
+  async #send(line: string, sent: AnySent, options: Extras & Harmless): Promise<Answer> {
     const answer = await send(this.#connection, this.#outgoing(line, sent, options), options)
     if (Object.keys(answer.body).length === 0) throw answer.wrong('the whole', 'an object with fields')
     return answer
   }
 
-  #outgoing(line: string, sent: AnySent, { ifMatch, onlyAsks }: { ifMatch?: string | undefined } & Asking): Outgoing {
+  #outgoing(line: string, sent: AnySent, { ifMatch, harmless }: { ifMatch?: string | undefined } & Harmless): Outgoing {
     const [method = '', pattern = ''] = line.split(' ')
     const { address, apiKey, credentials } = this.#connection
     const secrets = secretsOf(apiKey, sent.body)
@@ -128,7 +128,7 @@ export class Caller<Calls extends { [L in keyof Calls]: CallForm }> {
       }),
       secrets,
       // A second time, a change may meet what the first one made: "there already", "not found".
-      repeatable: method === 'GET' || onlyAsks ? 'always' : 'undone',
+      repeatable: method === 'GET' || harmless ? 'always' : 'undone',
       refusal: (head, body) => adminRefusal(head, body, secrets),
     }
   }

@@ -11,6 +11,8 @@ export interface Permission {
   needs: string | null
   /** Only operators may give it. */
   operator_only: boolean
+  /** Still effective and still given, but going. */
+  deprecated: boolean
 }
 
 export interface PermissionCalls {

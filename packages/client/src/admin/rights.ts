@@ -56,7 +56,7 @@ export class RightsOfMembers {
     const sent = { params: { company, user, application }, query: { preview: true }, body: wanted }
     return this.#calls.json('PUT /companies/:company/members/:user/rights/:application', sent, {
       ...options,
-      onlyAsks: true,
+      harmless: true,
     })
   }
 

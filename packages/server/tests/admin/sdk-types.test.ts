@@ -224,6 +224,9 @@ type OfServer = {
 
 type OfClient = { [L in keyof AdminCalls]: AdminCalls[L] }
 
+/** What is answered may be what is sent elsewhere: whether its optional fields say that they may be undefined is one. */
+type Call<C> = C extends { answer: infer A } ? Plain<Omit<C, 'answer'> & { answer: Given<A> }> : never
+
 type Same<A, B> =
   (<T>() => T extends A ? 1 : 2) extends <T>() => T extends B ? 1 : 2
     ? (<T>() => T extends B ? 1 : 2) extends <T>() => T extends A ? 1 : 2
@@ -236,7 +239,7 @@ type Different =
   | Exclude<keyof OfServer, keyof OfClient>
   | Exclude<keyof OfClient, keyof OfServer>
   | {
-      [L in keyof OfServer & keyof OfClient]: Same<Plain<OfServer[L]>, Plain<OfClient[L]>> extends true ? never : L
+      [L in keyof OfServer & keyof OfClient]: Same<Call<OfServer[L]>, Call<OfClient[L]>> extends true ? never : L
     }[keyof OfServer & keyof OfClient]
 
 /** The compiler names the address that is wrong. */
