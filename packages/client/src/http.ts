@@ -96,7 +96,7 @@ function waitBeforeRepeat(error: unknown, { repeatable }: Outgoing, repeats: num
 }
 
 /** The server itself says so, before it begins or after it took all back. */
-function isUndone({ status, code }: LicenseError): boolean {
+export function isUndone({ status, code }: LicenseError): boolean {
   return status === 503 && (code === 'busy' || code === 'shutting_down')
 }
 
@@ -166,7 +166,7 @@ function unreachable(reach: Reach, cause: unknown, secrets: readonly string[]): 
   // An injected fetch may put what it sent into its error's message.
   const safe = !secrets.some((secret) => told.includes(secret))
   return new LicenseServerUnavailable(
-    `The License server at ${reach.address} can't be reached${code && safe ? ` (${code})` : ''}`,
+    `The License server at ${reach.address} can't be reached${code && safe ? ` (${code})` : ''}: see that it runs there`,
     { code: 'unreachable', ...(safe && { cause }) },
   )
 }

@@ -1,6 +1,7 @@
 import { usualInit } from '../connection.ts'
 import type { CallOptions } from '../deadline.ts'
-import { type Answer, type Outgoing, send } from '../http.ts'
+import { LicenseServerUnavailable } from '../errors.ts'
+import { type Answer, isUndone, type Outgoing, send } from '../http.ts'
 import { CLIENT } from '../version.ts'
 import type { AdminConnection } from './connection.ts'
 import { streamLines } from './lines.ts'
@@ -65,7 +66,7 @@ export class Caller<Calls extends { [L in keyof Calls]: CallForm }> {
 
   /** Nothing comes back. */
   async done<L extends keyof Calls & string>(line: L, sent: Sent<L, Calls[L]>, options: Extras = {}): Promise<void> {
-    await send(this.#connection, this.#outgoing(line, sent, options), options)
+    await this.#exchange(line, sent, options)
   }
 
   list<L extends keyof Calls & string>(
@@ -99,9 +100,18 @@ export class Caller<Calls extends { [L in keyof Calls]: CallForm }> {
   }
 
   async #send(line: string, sent: AnySent, options: Extras & Harmless): Promise<Answer> {
-    const answer = await send(this.#connection, this.#outgoing(line, sent, options), options)
+    const answer = await this.#exchange(line, sent, options)
     if (Object.keys(answer.body).length === 0) throw answer.wrong('the whole', 'an object with fields')
     return answer
+  }
+
+  async #exchange(line: string, sent: AnySent, options: Extras & Harmless): Promise<Answer> {
+    const outgoing = this.#outgoing(line, sent, options)
+    try {
+      return await send(this.#connection, outgoing, options)
+    } catch (error) {
+      throw outgoing.repeatable === 'undone' ? withDoubt(error) : error
+    }
   }
 
   #outgoing(line: string, sent: AnySent, { ifMatch, harmless }: { ifMatch?: string | undefined } & Harmless): Outgoing {
@@ -132,6 +142,16 @@ export class Caller<Calls extends { [L in keyof Calls]: CallForm }> {
       refusal: (head, body) => adminRefusal(head, body, secrets),
     }
   }
+}
+
+/** Of a change that was sent, and that nobody answered for. */
+function withDoubt(error: unknown): unknown {
+  if (!(error instanceof LicenseServerUnavailable) || isUndone(error)) return error
+  // Nobody was there to do it.
+  if (error.code === 'unreachable' && /\((?:ECONNREFUSED|ENOTFOUND|EHOSTUNREACH)\)/.test(error.message)) return error
+  const { message, code, status, requestId, retryAfter, cause } = error
+  const told = `${message.replace(/[.]$/, '')}. It may have been done all the same: look before you send it again.`
+  return new LicenseServerUnavailable(told, { code, status, requestId, retryAfter, cause })
 }
 
 function readPage<T>(answer: Answer): Page<T> {

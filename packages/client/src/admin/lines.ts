@@ -64,7 +64,10 @@ async function* pieces(
     }
   }
   // An injected fetch may have no streams.
-  if (!response.body) return yield new Uint8Array(await inTime(() => response.arrayBuffer()))
+  if (!response.body) {
+    yield new Uint8Array(await inTime(() => response.arrayBuffer()))
+    return
+  }
   const reader = response.body.getReader()
   try {
     for (;;) {
