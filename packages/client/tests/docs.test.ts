@@ -107,7 +107,8 @@ test('the package has no dependencies and nothing of Node: only its own files an
   assert.ok(files.length > 30)
   for (const file of files) {
     const code = readFileSync(join(source, file), 'utf8').replace(/\/\*[\s\S]*?\*\/|\/\/.*$/gm, '')
-    for (const [, from] of code.matchAll(/(?<![:/])\b(?:from|import)\s*\(?\s*'([^'\n]+)'/g)) assert.match(from ?? '', /^\.\.?\//, file)
+    for (const [, from] of code.matchAll(/(?<![:/])\b(?:from|import)\s*\(?\s*'([^'\n]+)'/g))
+      assert.match(from ?? '', /^\.\.?\//, file)
     assert.doesNotMatch(code, /\b(?:process|Buffer|require|__dirname|setImmediate|global)\b(?!')/, file)
   }
 })
