@@ -27,7 +27,7 @@ export interface AuditQuery {
   actor?: string | undefined
   /** The id of what it was done to. */
   target?: string | undefined
-  /** Such as `user_created`. */
+  /** Such as `user.created`. */
   act?: string | undefined
   /** A day or a moment with its offset. */
   from?: string | undefined

@@ -160,8 +160,11 @@ for (const database of databases) {
     await admin.apiKeys.remove(key.id)
     await assert.rejects(acme.whoami(), refusedAs('invalid_api_key'))
 
-    const acts = await admin.audit.list({ target: eva.id }).toArray()
-    assert.ok(acts.some(({ act }) => act === 'user_created'))
+    const acts = await admin.audit.list({ target: eva.id, act: 'user.created' }).toArray()
+    assert.deepEqual(
+      acts.map(({ act, target }) => [act, target.id]),
+      [['user.created', eva.id]],
+    )
     assert.deepEqual(await admin.audit.list({ target: NOBODY }).toArray(), [])
 
     await admin.users.remove(eva.id)
@@ -216,10 +219,14 @@ test('ids and texts arrive as they are, whatever is in them', async () => {
   assert.equal(sent.length, 6)
 })
 
-async function emails(users: AsyncIterable<{ email: string }>): Promise<string[]> {
-  const all: string[] = []
-  for await (const { email } of users) all.push(email)
+async function allOf<T>(some: AsyncIterable<T>): Promise<T[]> {
+  const all: T[] = []
+  for await (const each of some) all.push(each)
   return all
+}
+
+async function emails(users: AsyncIterable<{ email: string }>): Promise<string[]> {
+  return (await allOf(users)).map(({ email }) => email)
 }
 
 /** The route that a line asked for, the one with the fewest names first: `/explain/company` is no `/explain/:what`. */
