@@ -175,6 +175,9 @@ test('a list or a state that comes without what belongs to it is no answer', asy
     await assert.rejects(admin.users.list().page(), UnexpectedAnswer)
     await assert.rejects(admin.users.list().toArray(), UnexpectedAnswer)
   }
+  const circle = await start(t, (_seen, response) => send(response, 200, { items: [USER], next_cursor: 'again' }))
+  await assert.rejects(circle.admin.users.list().toArray(), { name: 'UnexpectedAnswer', message: /next_cursor/ })
+  assert.equal(circle.seen.length, 2)
   const { admin } = await start(t, (_seen, response) => send(response, 200, { key: 'k' }))
   await assert.rejects(admin.roles.get({ application: 'a', key: 'k' }), { name: 'UnexpectedAnswer', message: /ETag/ })
   // A proxy that compresses makes it a weak one, by which the server would know nothing again.

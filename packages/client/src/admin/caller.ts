@@ -77,7 +77,10 @@ export class Caller<Calls extends { [L in keyof Calls]: CallForm }> {
     const { query, ...rest }: AnySent = sent
     return new List(async (wish: PageWish, more: CallOptions) => {
       const answer = await this.#send(line, { ...rest, query: { ...query, ...wish } }, more)
-      return readPage(answer)
+      const page = readPage<ItemOf<Calls[L]['answer']>>(answer)
+      // It would never end.
+      if (page.next_cursor !== null && page.next_cursor === wish.cursor) throw answer.wrong('/next_cursor', 'a new one')
+      return page
     }, options)
   }
 
