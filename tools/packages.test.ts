@@ -65,9 +65,21 @@ const signIn = `
   }))
 `
 
+const manage = `
+  import { LicenseAdmin, Refused } from 'cloudspot-license-api/admin'
+  const [baseUrl, apiKey] = process.argv.slice(2)
+  const admin = new LicenseAdmin({ baseUrl, apiKey })
+  const { power } = await admin.whoami()
+  const emails = []
+  for await (const { email } of admin.users.list({ q: 'an' })) emails.push(email)
+  const none = await admin.users.get('${globex}').catch((error) => error)
+  console.log(JSON.stringify({ power, emails, refused: none instanceof Refused && none.code }))
+`
+
 const folder = mkdtempSync(join(tmpdir(), 'license-packages-'))
 const command = join(folder, 'node_modules', '.bin', 'license-server')
 let server: ChildProcess | undefined
+let apiKey = ''
 let baseUrl = ''
 let log = ''
 
@@ -80,8 +92,10 @@ before(async () => {
   await succeed('npm', ['install', ...quick, ...tarballs.map((name) => `./${name}`)], folder)
 
   writeFileSync(join(folder, 'sign-in.mjs'), signIn)
+  writeFileSync(join(folder, 'manage.mjs'), manage)
   writeFileSync(join(folder, 'house.json'), JSON.stringify(house))
   await succeed(command, ['seed', 'house.json'], folder)
+  apiKey = JSON.parse(await succeed(command, ['key', 'create', '--name', 'setup', '--operator', '--json'], folder)).key
   const port = await freePort()
   baseUrl = `http://127.0.0.1:${port}`
   server = spawn(command, ['serve'], { cwd: folder, env: environment({ LICENSE_PORT: String(port) }) })
@@ -98,9 +112,17 @@ test('the packed packages sign a user in on the Node that is pinned here', async
   assert.deepEqual(await signInOn(process.execPath), expected('26'))
 })
 
+test('the packed client manages the house on the Node that is pinned here', async () => {
+  assert.deepEqual(await manageOn(process.execPath), managed)
+})
+
 for (const major of ['20', '24']) {
   test(`the packed client signs a user in on Node ${major}`, { skip }, async () => {
     assert.deepEqual(await signInOn(await runtime(major)), expected(major))
+  })
+
+  test(`the packed client manages the house on Node ${major}`, { skip }, async () => {
+    assert.deepEqual(await manageOn(await runtime(major)), managed)
   })
 }
 
@@ -125,6 +147,12 @@ test('the packed server ends by itself when it is asked to', async () => {
 async function signInOn(node: string): Promise<unknown> {
   return JSON.parse(await succeed(node, ['sign-in.mjs', baseUrl, anna.email, anna.password], folder))
 }
+
+async function manageOn(node: string): Promise<unknown> {
+  return JSON.parse(await succeed(node, ['manage.mjs', baseUrl, apiKey], folder))
+}
+
+const managed = { power: 'operator', emails: [anna.email], refused: 'not_found' }
 
 function expected(node: string) {
   return { node, firstName: 'Anna', company: 'ACME', acme: true, globex: false, dead: true }

@@ -23,32 +23,40 @@ export interface LicenseClientOptions {
   fetch?: Fetch | undefined
 }
 
-/** All that requests of one application have in common. */
-export interface Connection {
-  readonly applicationId: string
+/** How one server is reached, whatever it is asked. */
+export interface Reach {
   readonly address: string
-  readonly secret: string | undefined
   readonly timeout: number
   readonly retries: number
   readonly maxAnswerBytes: number
   readonly fetch: Fetch
 }
 
+/** All that requests of one application have in common. */
+export interface Connection extends Reach {
+  readonly applicationId: string
+  readonly secret: string | undefined
+}
+
 /** @throws TypeError for each option that can't be right */
 export function readConnection(applicationId: string, options: LicenseClientOptions = {}): Connection {
   if (!isHeaderValue(applicationId)) throw new TypeError('The application id must be printable ASCII without blanks')
-  const { secret, timeout = 10_000, retries = 2, maxAnswerBytes = 5_000_000 } = options
+  const { secret } = options
   if (secret !== undefined && !isHeaderValue(secret)) {
     throw new TypeError('secret must be printable ASCII without blanks')
   }
+  return { applicationId, secret, ...readReach(options, 10_000) }
+}
+
+/** @throws TypeError for each option that can't be right */
+export function readReach(options: Omit<LicenseClientOptions, 'secret'>, usualTimeout: number): Reach {
+  const { timeout = usualTimeout, retries = 2, maxAnswerBytes = 5_000_000 } = options
   if (!Number.isInteger(retries) || retries < 0 || retries > 10) throw new TypeError('retries must be 0 to 10')
   if (!Number.isInteger(maxAnswerBytes) || maxAnswerBytes < 1) throw new TypeError('maxAnswerBytes must be 1 or more')
   if (options.fetch !== undefined && typeof options.fetch !== 'function')
     throw new TypeError('fetch must be a function')
   return {
-    applicationId,
     address: serverAddress(options.baseUrl, options.testMode === true),
-    secret,
     timeout: checkTimeout(timeout),
     retries,
     maxAnswerBytes,
@@ -93,6 +101,13 @@ export function callInit(connection: Connection, call: Call, signal: AbortSignal
       ...(call.userAddress !== undefined && { 'X-LICENSE-USER-ADDRESS': call.userAddress }),
     },
     ...(call.body && { body: JSON.stringify(call.body) }),
+    ...usualInit(signal),
+  }
+}
+
+/** Of every request, whatever it asks. */
+export function usualInit(signal: AbortSignal): RequestInit {
+  return {
     // A redirect could carry token or password to another host.
     redirect: 'manual',
     // Frameworks cache GETs of a patched fetch, and a revocation must show at once. Older workers know no `cache` and throw at it.

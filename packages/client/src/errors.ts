@@ -15,7 +15,7 @@ const brands = new WeakMap<object, symbol>()
  * Marks all that descends from an error class with a symbol that every copy of this package shares. A kind carries its own mark and
  * those of its ancestors, so a `BadCredentials` is a `LicenseError` in every copy, and a `NoValidToken` in none.
  */
-function brand(kind: typeof LicenseError, name: string): void {
+export function brand(kind: typeof LicenseError, name: string): void {
   const mark = Symbol.for(`cloudspot-license-api/${name}`)
   brands.set(kind, mark)
   Object.defineProperty(kind.prototype, mark, { value: true })

@@ -6,11 +6,17 @@ export interface Head {
   readonly status: number
   readonly requestId: string | undefined
   readonly retryAfter: number | undefined
+  readonly etag: string | undefined
 }
 
 export function readHead(response: Response): Head {
   const { status, headers } = response
-  return { status, requestId: readRequestId(headers), retryAfter: readRetryAfter(headers) }
+  return {
+    status,
+    requestId: readRequestId(headers),
+    retryAfter: readRetryAfter(headers),
+    etag: headers.get('ETag') ?? undefined,
+  }
 }
 
 function readRequestId(headers: Headers): string | undefined {

@@ -94,17 +94,17 @@ function judgePlain(call: Call['name'], status: number): Verdict {
   return [LicenseError, status === 404 ? 'not_found' : status === 405 ? 'method_not_allowed' : 'refused']
 }
 
-function readCode(body: Json | undefined): string | undefined {
+export function readCode(body: Json | undefined): string | undefined {
   return typeof body?.code === 'string' && /^[a-z][a-z0-9_]{0,63}$/.test(body.code) ? body.code : undefined
 }
 
 /** The server's sentence, unless it repeats what must not be shown. */
-function sentence(body: Json | undefined, secrets: readonly string[]): string | undefined {
+export function sentence(body: Json | undefined, secrets: readonly string[]): string | undefined {
   const told = textOf(body?.detail) ?? textOf(body?.title) ?? textOf(body?.message)
   return told !== undefined && !secrets.some((secret) => told.includes(secret)) ? told : undefined
 }
 
-function textOf(value: unknown): string | undefined {
+export function textOf(value: unknown): string | undefined {
   if (typeof value !== 'string') return undefined
   // One line of a log, whatever was sent.
   return (

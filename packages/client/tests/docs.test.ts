@@ -10,8 +10,10 @@ import { fileURLToPath } from 'node:url'
 import { promisify } from 'node:util'
 import * as everything from 'cloudspot-license-api'
 import { LicenseClient, LicenseError } from 'cloudspot-license-api'
+import * as admin from 'cloudspot-license-api/admin'
 
 const entry = fileURLToPath(import.meta.resolve('cloudspot-license-api'))
+const adminEntry = fileURLToPath(import.meta.resolve('cloudspot-license-api/admin'))
 const source = dirname(entry)
 const folder = dirname(source)
 const readme = readFileSync(join(folder, 'README.md'), 'utf8')
@@ -27,21 +29,28 @@ declare const LicenseClient: typeof import('cloudspot-license-api').LicenseClien
 declare const CloudspotLicenseAPI: typeof import('cloudspot-license-api').CloudspotLicenseAPI
 declare const license: import('cloudspot-license-api').LicenseClient
 declare const session: import('cloudspot-license-api').Session
+declare const LicenseAdmin: typeof import('cloudspot-license-api/admin').LicenseAdmin
+declare const Refused: typeof import('cloudspot-license-api/admin').Refused
+declare const admin: import('cloudspot-license-api/admin').LicenseAdmin
+declare const apiKey: string
 declare const email: string, password: string, token: string, oneTimeToken: string, companyId: string
 `
+
+/** The package's own files whose name is such, with the folder that they are in. */
+function sources(name: RegExp): string[] {
+  return readdirSync(source, { recursive: true, encoding: 'utf8' }).filter((file) => name.test(file))
+}
 
 function examples(): string[] {
   const texts = [readme]
   if (existsSync(pythonPage)) texts.push(readFileSync(pythonPage, 'utf8'))
-  for (const file of readdirSync(source).filter((name) => name.endsWith('.ts'))) {
-    texts.push(readFileSync(join(source, file), 'utf8').replace(/^ *\* ?/gm, ''))
-  }
+  for (const file of sources(/\.ts$/)) texts.push(readFileSync(join(source, file), 'utf8').replace(/^ *\* ?/gm, ''))
   return texts.flatMap((text) => [...text.matchAll(/^```ts\n(.*?)^```$/gms)].map((match) => match[1] ?? ''))
 }
 
 test('every example of the pages and of the code compiles', async (t) => {
   const blocks = examples()
-  assert.ok(blocks.length >= 12)
+  assert.ok(blocks.length >= 18)
   const room = await mkdtemp(join(tmpdir(), 'license-examples-'))
   t.after(() => rm(room, { recursive: true, force: true }))
   const typescript = dirname(createRequire(import.meta.url).resolve('typescript/package.json'))
@@ -60,7 +69,10 @@ test('every example of the pages and of the code compiles', async (t) => {
     allowImportingTsExtensions: true,
     types: ['node'],
     typeRoots: [join(typescript, '../@types')],
-    paths: { 'cloudspot-license-api': [entry.replace(/\.js$/, '.d.ts')] },
+    paths: {
+      'cloudspot-license-api': [entry.replace(/\.js$/, '.d.ts')],
+      'cloudspot-license-api/admin': [adminEntry.replace(/\.js$/, '.d.ts')],
+    },
   }
   await writeFile(join(room, 'tsconfig.json'), JSON.stringify({ compilerOptions, include: ['*.ts'] }))
   const told = await promisify(execFile)(process.execPath, [join(typescript, 'bin/tsc'), '-p', room]).catch((e) => e)
@@ -69,7 +81,7 @@ test('every example of the pages and of the code compiles', async (t) => {
 })
 
 test('the table of errors has every class, and no other', () => {
-  const kinds = Object.entries(everything)
+  const kinds = Object.entries({ ...everything, ...admin })
     .filter(([, value]) => value === LicenseError || Object.getPrototypeOf(value) === LicenseError)
     .map(([name]) => name)
   const table = readme.split('## Errors')[1]?.split('## ')[0] ?? ''
@@ -91,11 +103,12 @@ test('the client names itself by the name and version of its package', async () 
 
 test('the package has no dependencies and nothing of Node: only its own files and what every platform has', () => {
   assert.equal(manifest.dependencies, undefined)
-  const files = readdirSync(source).filter((name) => /(?<!\.d)\.[jt]s$/.test(name))
-  assert.ok(files.length > 10)
+  const files = sources(/(?<!\.d)\.[jt]s$/)
+  assert.ok(files.length > 30)
   for (const file of files) {
     const code = readFileSync(join(source, file), 'utf8').replace(/\/\*[\s\S]*?\*\/|\/\/.*$/gm, '')
-    for (const [, from] of code.matchAll(/(?:from|import)\s*\(?\s*'([^']+)'/g)) assert.match(from ?? '', /^\.\//, file)
+    for (const [, from] of code.matchAll(/(?<![:/])\b(?:from|import)\s*\(?\s*'([^'\n]+)'/g))
+      assert.match(from ?? '', /^\.\.?\//, file)
     assert.doesNotMatch(code, /\b(?:process|Buffer|require|__dirname|setImmediate|global)\b(?!')/, file)
   }
 })

@@ -8,6 +8,7 @@ import {
   NoValidToken,
   type Session,
 } from 'cloudspot-license-api'
+import { LicenseAdmin } from 'cloudspot-license-api/admin'
 
 type CrmSlugs = 'list_invoices' | 'create_invoice'
 
@@ -59,7 +60,34 @@ export function narrowed(error: unknown): string {
   return `${error.code} ${error.status ?? ''}`
 }
 
+/** Never called, like those above. */
+export async function managed(admin: LicenseAdmin): Promise<void> {
+  const role = await admin.roles.get({ application: 'crm', key: 'clerk' })
+  await admin.roles.update(role, { name: 'Clerk' }, { ifMatch: role.etag })
+  // @ts-expect-error a change says of what state it is one
+  await admin.roles.update(role, { name: 'Clerk' })
+  // @ts-expect-error fields have the API's names
+  await admin.users.update('an id', { firstName: 'Anna' })
+  // @ts-expect-error what has three ids is named by all of them
+  await admin.seats.remove({ company: 'acme-id', user: 'anna-id' })
+  for await (const seat of admin.seats.list({ company: 'acme-id' })) await admin.seats.remove(seat)
+  // @ts-expect-error an id may have to be looked at first
+  await admin.companies.get((await admin.users.get('an id')).managed_by)
+  const managedBy: string | null | undefined = (await admin.users.get('an id')).managed_by
+  await admin.users.create({ email: 'anna@acme.test', first_name: undefined, managed_by: managedBy })
+  const more = [
+    new LicenseAdmin({ baseUrl: 'https://license.example', apiKey: 'clk_1' }),
+    new LicenseAdmin({ baseUrl: 'https://license.example', credentials: 'include' }),
+    // @ts-expect-error by a key or by the cookie
+    new LicenseAdmin({ baseUrl: 'https://license.example' }),
+    // @ts-expect-error not by both
+    new LicenseAdmin({ baseUrl: 'https://license.example', apiKey: 'clk_1', credentials: 'include' }),
+  ]
+  void more
+}
+
 test('types are for the compiler: the tests around this line hold when it is content', () => {
   assert.equal(typeof typed, 'function')
   assert.equal(typeof narrowed, 'function')
+  assert.equal(typeof managed, 'function')
 })

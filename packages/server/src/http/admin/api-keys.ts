@@ -19,7 +19,7 @@ const SCOPE = Type.String({
   description: `One of ${SCOPES.slice(0, 3).join(', ')}, <noun>:read, <noun>:write`,
 })
 
-const KEY = Type.Object({
+export const KEY = Type.Object({
   id: ID,
   name: Type.String(),
   power: Type.Enum(['operator', 'support', 'company', 'application']),
@@ -33,9 +33,9 @@ const KEY = Type.Object({
   last_used_at: maybe(MOMENT),
   revoked_at: maybe(MOMENT),
 })
-const NEW_KEY = Type.Object({ ...KEY.properties, key: Type.String({ description: 'Told this once' }) })
+export const NEW_KEY = Type.Object({ ...KEY.properties, key: Type.String({ description: 'Told this once' }) })
 
-const WANTED = Type.Object(
+export const WANTED = Type.Object(
   {
     name: text('For people: what it is for', 200),
     power: optional(Type.Enum(['operator', 'support', 'company', 'application'])),
@@ -48,7 +48,7 @@ const WANTED = Type.Object(
   strict,
 )
 
-const ME = Type.Object({
+export const ME = Type.Object({
   kind: Type.Enum(['key', 'user']),
   id: Type.String(),
   name: Type.String(),

@@ -20,7 +20,7 @@ import { ANYBODY, adminRoute } from './route.ts'
 
 const optional = Type.Optional
 
-const APPLICATION_SHAPE = Type.Object({
+export const APPLICATION_SHAPE = Type.Object({
   id: Type.String(),
   name: Type.String(),
   active: Type.Boolean(),
@@ -35,7 +35,7 @@ const APPLICATION_SHAPE = Type.Object({
   updated_at: MOMENT,
 })
 
-const PERMISSION = Type.Object({
+export const PERMISSION = Type.Object({
   slug: Type.String(),
   name: Type.String(),
   description: Type.String(),
@@ -45,14 +45,14 @@ const PERMISSION = Type.Object({
 })
 
 const DAYS = Type.Integer({ minimum: 0, maximum: 3650 })
-const FIELDS = {
+export const FIELDS = {
   active: optional(Type.Boolean({ description: 'Switched off, every session in it ends' })),
   exposes_pin: optional(Type.Boolean()),
   token_days: optional(maybe(Type.Integer({ minimum: 1, maximum: 3650 }))),
   token_idle_days: optional(maybe(DAYS)),
   source_networks: optional(maybe(Type.Array(Type.String({ maxLength: 60 }), { maxItems: 200 }))),
 }
-const NAME = text('For people', 200)
+export const NAME = text('For people', 200)
 
 const OF_APPLICATION = { application: APPLICATION }
 

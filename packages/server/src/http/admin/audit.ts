@@ -12,7 +12,7 @@ import { adminRoute } from './route.ts'
 
 const optional = Type.Optional
 
-const ENTRY = Type.Object({
+export const ENTRY = Type.Object({
   id: ID,
   at: MOMENT,
   act: Type.String(),

@@ -12,7 +12,7 @@ import { adminRoute } from './route.ts'
 
 const optional = Type.Optional
 
-const COMPANY = Type.Object({
+export const COMPANY = Type.Object({
   id: ID,
   name: Type.String(),
   active: Type.Boolean(),
@@ -20,7 +20,7 @@ const COMPANY = Type.Object({
   updated_at: MOMENT,
 })
 
-const NAME = text('Its name, which no other company has', MAX_COMPANY_NAME)
+export const NAME = text('Its name, which no other company has', MAX_COMPANY_NAME)
 const OF_COMPANY = { company: ID }
 
 export function companiesRoutes(app: FastifyInstance, ctx: Context): void {

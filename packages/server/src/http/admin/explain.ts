@@ -40,7 +40,7 @@ const WAY = Type.Object({
   reason: Type.String(),
 })
 
-const DECISION = Type.Object({
+export const DECISION = Type.Object({
   user: PERSON,
   company: Type.Object({ id: ID, name: Type.String() }),
   application: Type.Object({ id: Type.String(), name: Type.String() }),
@@ -64,13 +64,17 @@ const DECISION = Type.Object({
   ),
 })
 
-const HOLDER = Type.Object({ user: PERSON, grants: Type.Array(WAY) })
-const MEMBER_RIGHTS = Type.Object({ user: PERSON, application: Type.String(), permissions: Type.Array(Type.String()) })
+export const HOLDER = Type.Object({ user: PERSON, grants: Type.Array(WAY) })
+export const MEMBER_RIGHTS = Type.Object({
+  user: PERSON,
+  application: Type.String(),
+  permissions: Type.Array(Type.String()),
+})
 
-const AT = optional(
+export const AT = optional(
   Type.String({ maxLength: 40, description: 'A day or a moment with its offset, judged by what is stored today' }),
 )
-const COMPANY = queryText(100, "A company's id")
+export const COMPANY = queryText(100, "A company's id")
 
 export function explainRoutes(app: FastifyInstance, ctx: Context): void {
   const { read } = ctx.db

@@ -29,7 +29,7 @@ import { adminRoute } from './route.ts'
 
 const optional = Type.Optional
 
-const SEAT = Type.Object({
+export const SEAT = Type.Object({
   user: ID,
   company: ID,
   application: Type.String(),
@@ -38,7 +38,7 @@ const SEAT = Type.Object({
   given_at: MOMENT,
 })
 
-const GRANT = Type.Object({
+export const GRANT = Type.Object({
   id: ID,
   user: ID,
   company: ID,
@@ -53,14 +53,14 @@ const GRANT = Type.Object({
   revoked_at: maybe(MOMENT),
 })
 
-const WHAT = { permission: optional(PERMISSION), role: optional(ROLE_KEY) }
-const REASON = optional(Type.String({ maxLength: 500, pattern: '^[^\\u0000]*$' }))
+export const WHAT = { permission: optional(PERMISSION), role: optional(ROLE_KEY) }
+export const REASON = optional(Type.String({ maxLength: 500, pattern: '^[^\\u0000]*$' }))
 
-const RIGHTS = Type.Object({
+export const RIGHTS = Type.Object({
   seat: maybe(Type.Object({ starts_at: maybe(MOMENT), ends_at: maybe(MOMENT) })),
   grants: Type.Array(GRANT),
 })
-const CHANGE = Type.Object({
+export const CHANGE = Type.Object({
   loses: Type.Array(Type.String(), { description: 'No longer effective' }),
   gains: Type.Array(Type.String(), { description: 'Effective from now on' }),
   stored: Type.Boolean({ description: 'False for a preview' }),

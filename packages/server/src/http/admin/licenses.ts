@@ -25,7 +25,7 @@ import { adminRoute } from './route.ts'
 
 const optional = Type.Optional
 
-const LICENSE = Type.Object({
+export const LICENSE = Type.Object({
   company: Type.Object({ id: ID, name: Type.String() }),
   application: Type.String(),
   from: maybe(MOMENT),
@@ -43,7 +43,7 @@ const LICENSE = Type.Object({
   updated_at: MOMENT,
 })
 
-const TERMS = {
+export const TERMS = {
   from: optional(BOUND_FORM),
   until: optional(BOUND_FORM),
   grace_days: optional(Type.Integer({ minimum: 0, maximum: 3650 })),

@@ -17,7 +17,7 @@ import { showUser, USER } from './users.ts'
 
 const optional = Type.Optional
 
-const MEMBER = Type.Object({
+export const MEMBER = Type.Object({
   user: USER,
   role: Type.Enum(['member', 'admin']),
   primary: Type.Boolean(),
@@ -25,7 +25,7 @@ const MEMBER = Type.Object({
   joined_at: MOMENT,
 })
 
-const FIELDS = {
+export const FIELDS = {
   role: optional(Type.Enum(['member', 'admin'], { description: 'An admin runs the company within its licenses' })),
   primary: optional(
     Type.Boolean({

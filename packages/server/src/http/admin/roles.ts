@@ -13,7 +13,7 @@ import { adminRoute } from './route.ts'
 
 const optional = Type.Optional
 
-const ROLE = Type.Object({
+export const ROLE = Type.Object({
   application: Type.String(),
   company: maybe(ID),
   key: Type.String(),
@@ -23,8 +23,8 @@ const ROLE = Type.Object({
 
 const NAME = text('For people', 200)
 const PERMISSIONS = Type.Array(PERMISSION, { maxItems: 5_000 })
-const NEW_ROLE = { key: ROLE_KEY, name: optional(NAME), permissions: optional(PERMISSIONS) }
-const CHANGES = Type.Object(
+export const NEW_ROLE = { key: ROLE_KEY, name: optional(NAME), permissions: optional(PERMISSIONS) }
+export const CHANGES = Type.Object(
   { name: optional(NAME), permissions: optional(PERMISSIONS) },
   { ...strict, minProperties: 1 },
 )

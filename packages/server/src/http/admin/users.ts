@@ -42,9 +42,9 @@ const MEMBERSHIP = Type.Object({
   joined_at: MOMENT,
 })
 
-const USER_WITH_COMPANIES = Type.Object({ ...USER.properties, companies: Type.Array(MEMBERSHIP) })
+export const USER_WITH_COMPANIES = Type.Object({ ...USER.properties, companies: Type.Array(MEMBERSHIP) })
 
-const PASSWORD = Type.String({
+export const PASSWORD = Type.String({
   minLength: 1,
   // Letters with accents may come as two; what is too long is told in words.
   maxLength: 4 * PASSWORD_MAX_LENGTH,
@@ -62,7 +62,7 @@ const FIELDS = {
   take_up_deleted: optional(Type.Boolean({ description: 'Takes up an address that a deleted user had' })),
 }
 
-const NEW_USER = Type.Object(
+export const NEW_USER = Type.Object(
   {
     id: optional(ID),
     email: EMAIL,
@@ -72,11 +72,11 @@ const NEW_USER = Type.Object(
   },
   strict,
 )
-const CHANGES = Type.Object({ email: optional(EMAIL), ...FIELDS }, { ...strict, minProperties: 1 })
+export const CHANGES = Type.Object({ email: optional(EMAIL), ...FIELDS }, { ...strict, minProperties: 1 })
 
 const OF_USER = { user: ID }
 
-const TOKEN = Type.Object({
+export const TOKEN = Type.Object({
   id: Type.String(),
   application: Type.String(),
   issued_at: MOMENT,

@@ -1,0 +1,240 @@
+import assert from 'node:assert/strict'
+import { test } from 'node:test'
+import { LicenseAdmin, LicenseError, Refused } from 'cloudspot-license-api/admin'
+import {
+  ACME,
+  ANNA,
+  BELLA,
+  BERT,
+  BORIS,
+  CARLA,
+  DORA,
+  EMIL,
+  GLOBEX,
+  MANAGED_HOUSE,
+  makeKey,
+  NOBODY,
+} from '../support/admin.ts'
+import { listAdminRoutes } from '../support/admin-routes.ts'
+import { databases, startServer, type TestServer } from '../support/server.ts'
+
+type Driven = { admin: LicenseAdmin; sent: string[] }
+
+/** A client that notes what it asks for: `GET /users?limit=2`. */
+async function drive(server: TestServer, apiKey: string): Promise<Driven> {
+  const sent: string[] = []
+  const admin = new LicenseAdmin({
+    baseUrl: server.url,
+    apiKey,
+    fetch: (url, init) => {
+      sent.push(`${init.method} ${url.slice(`${server.url}/api/v1/admin`.length)}`)
+      return fetch(url, init)
+    },
+  })
+  return { admin, sent }
+}
+
+const refusedAs = (code: string) => (error: unknown) => {
+  assert.ok(error instanceof Refused && error instanceof LicenseError, String(error))
+  assert.equal(error.code, code)
+  return true
+}
+
+for (const database of databases) {
+  test(`every route of the admin API has its call in the client (${database})`, async () => {
+    await using server = await startServer(database, { house: MANAGED_HOUSE })
+    const { admin, sent } = await drive(server, await makeKey(server))
+    const crm = { application: 'crm' }
+
+    assert.equal((await admin.whoami()).power, 'operator')
+
+    const eva = await admin.users.create({ email: 'eva@acme.test', first_name: 'Eva', company: ACME })
+    assert.deepEqual(
+      eva.companies.map(({ company }) => company.name),
+      ['ACME'],
+    )
+    assert.equal((await admin.users.update(eva.id, { last_name: 'Ek' })).last_name, 'Ek')
+    await admin.users.setPassword(eva.id, 'a bicycle made for two')
+    await admin.seats.give({ company: ACME, user: eva.id, ...crm }, { ends_at: '2099-12-31' })
+    const session = await server.license('crm').authenticate('eva@acme.test', 'a bicycle made for two')
+    assert.equal((await admin.tokens.list({ user: eva.id }).toArray())[0]?.application, 'crm')
+    await admin.users.signOut(eva.id)
+    await assert.rejects(session.getPermissions(), { code: 'invalid_token' })
+    assert.deepEqual(await emails(admin.users.list({ q: 'eva' })), ['eva@acme.test'])
+
+    const initech = await admin.companies.create({ name: 'Initech' })
+    assert.equal((await admin.companies.update(initech.id, { active: false })).active, false)
+    assert.equal((await admin.companies.get(initech.id)).name, 'Initech')
+    assert.deepEqual((await admin.companies.list({ q: 'ini' }).page()).items[0]?.id, initech.id)
+
+    const emil = await admin.members.create(ACME, { email: 'emil@example.test' })
+    const emilRef = { company: ACME, user: EMIL }
+    assert.equal(emil.user.id, EMIL)
+    assert.equal((await admin.members.update(emilRef, { role: 'admin' })).role, 'admin')
+    assert.equal((await admin.members.get(emilRef)).role, 'admin')
+    assert.equal((await admin.members.list({ company: ACME, q: 'emil' }).toArray()).length, 1)
+    await admin.members.remove(emilRef)
+    await assert.rejects(admin.members.get(emilRef), refusedAs('not_found'))
+
+    assert.equal((await admin.applications.create({ id: 'hr', name: 'HR' })).id, 'hr')
+    assert.equal((await admin.applications.update('hr', { token_days: 3 })).token_days, 3)
+    const { secret } = await admin.applications.replaceSecret('hr')
+    assert.ok(secret.startsWith('cls_'))
+    assert.equal((await admin.applications.get('hr')).has_secret, true)
+    await admin.applications.removeSecret('hr')
+    assert.equal((await admin.applications.list().toArray()).find(({ id }) => id === 'hr')?.has_secret, false)
+    assert.deepEqual(
+      (await admin.permissions.list({ application: 'shop' }).toArray()).map(({ slug }) => slug),
+      ['list_orders', 'use_app'],
+    )
+
+    for (const owner of [crm, { ...crm, company: ACME }]) {
+      const made = await admin.roles.create(owner, { key: 'made', permissions: ['list_invoices'] })
+      const changed = await admin.roles.update(made, { name: 'Made' }, { ifMatch: made.etag })
+      assert.equal(changed.company, 'company' in owner ? ACME : null)
+      await assert.rejects(
+        admin.roles.update(made, { name: 'x' }, { ifMatch: made.etag }),
+        refusedAs('changed_meanwhile'),
+      )
+      assert.deepEqual(await admin.roles.get(made), changed)
+      const { etag: _etag, ...role } = changed
+      const listed = await admin.roles.list('company' in owner ? { company: ACME } : crm).toArray()
+      assert.deepEqual(
+        listed.find(({ key }) => key === 'made'),
+        role,
+      )
+      await admin.roles.remove(made)
+      await assert.rejects(admin.roles.get(made), refusedAs('not_found'))
+    }
+
+    await admin.licenses.create(GLOBEX, { application: 'shop', seats: 1, from: '2020-01-01' })
+    const bought = { company: GLOBEX, application: 'shop' }
+    assert.equal((await admin.licenses.update(bought, { seats: 2 })).seats, 2)
+    assert.equal((await admin.licenses.get(bought)).state, 'in_force')
+    assert.equal((await admin.licenses.list({ company: GLOBEX }).toArray()).length, 2)
+    assert.equal((await admin.licenses.list({ application: 'shop' }).toArray()).length, 2)
+
+    const bert = { company: ACME, user: BERT }
+    const grant = await admin.grants.create(bert, { ...crm, permission: 'approve_invoice', reason: 'holidays' })
+    assert.equal(grant.reason, 'holidays')
+    assert.deepEqual(await admin.grants.remove(grant), { revoked: [grant.id] })
+    assert.equal((await admin.grants.list({ ...bert, revoked: true }).toArray()).length, 3)
+    const lists = (await admin.grants.list({ ...bert, ...crm }).toArray()).find((g) => g.permission === 'list_invoices')
+    assert.ok(lists)
+    await assert.rejects(admin.grants.remove(lists), (error) => {
+      refusedAs('needed_by_grants')(error)
+      return (error as Refused).errors.length === 1 // just judged
+    })
+    assert.equal((await admin.grants.remove(lists, { cascade: true })).revoked.length, 2)
+
+    const dora = { company: ACME, user: DORA, ...crm }
+    const rights = await admin.rights.get(dora)
+    const wanted = { grants: [{ permission: 'approve_invoice' }] }
+    const preview = await admin.rights.preview(dora, wanted, { ifMatch: rights.etag })
+    assert.deepEqual(preview, { loses: ['create_invoice'], gains: ['approve_invoice'], stored: false })
+    const { etag, ...replaced } = await admin.rights.replace(dora, wanted, { ifMatch: rights.etag })
+    assert.deepEqual(replaced, { ...preview, stored: true })
+    assert.equal((await admin.rights.get(dora)).etag, etag)
+    await assert.rejects(admin.rights.replace(dora, wanted, { ifMatch: rights.etag }), refusedAs('changed_meanwhile'))
+
+    const asked = { company: ACME, ...crm, permission: 'approve_invoice' }
+    assert.equal((await admin.explain.decide({ ...asked, user: DORA })).allowed, true)
+    assert.equal((await admin.explain.decide({ ...asked, user: BORIS })).because, 'no_seat')
+    assert.deepEqual(
+      (await admin.explain.holders(asked).toArray()).map(({ user }) => user.id),
+      [ANNA, DORA],
+    )
+    assert.ok((await admin.explain.company({ company: ACME }).toArray()).length >= 4)
+
+    assert.equal((await admin.seats.list({ company: ACME, user: BELLA }).toArray()).length, 1)
+    await admin.seats.remove({ company: ACME, user: BELLA, ...crm })
+    await assert.rejects(admin.seats.remove({ company: ACME, user: BELLA, ...crm }), refusedAs('not_found'))
+
+    const key = await admin.apiKeys.create({ name: 'of ACME', company: ACME, scopes: ['users:read'] })
+    assert.equal((await admin.apiKeys.get(key.id)).name, 'of ACME')
+    assert.equal((await admin.apiKeys.list().toArray()).length, 2)
+    const acme = new LicenseAdmin({ baseUrl: server.url, apiKey: key.key })
+    assert.equal((await acme.whoami()).company?.id, ACME)
+    await assert.rejects(acme.users.get(CARLA), refusedAs('not_found'))
+    await assert.rejects(acme.users.create({ email: 'x@acme.test' }), refusedAs('scope_missing'))
+    await admin.apiKeys.remove(key.id)
+    await assert.rejects(acme.whoami(), refusedAs('invalid_api_key'))
+
+    const acts = await admin.audit.list({ target: eva.id, act: 'user.created' }).toArray()
+    assert.deepEqual(
+      acts.map(({ act, target }) => [act, target.id]),
+      [['user.created', eva.id]],
+    )
+    assert.deepEqual(await admin.audit.list({ target: NOBODY }).toArray(), [])
+
+    await admin.users.remove(eva.id)
+    await assert.rejects(admin.users.get(eva.id), refusedAs('not_found'))
+
+    const routes = [...(await listAdminRoutes(server.ctx)).keys()]
+    assert.deepEqual([...new Set(sent.map((line) => routeOf(line, routes)))].sort(), routes.sort())
+  })
+
+  test(`a list is gone through page by page, without a gap or a repetition, and no further than it is wanted (${database})`, async () => {
+    await using server = await startServer(database, { house: MANAGED_HOUSE })
+    const { admin, sent } = await drive(server, await makeKey(server))
+    const all = MANAGED_HOUSE.users.map(({ email }) => email).sort()
+    assert.deepEqual(await emails(admin.users.list({}, { pageSize: 2 })), all)
+    assert.equal(sent.length, Math.ceil(all.length / 2))
+    assert.deepEqual(await emails(admin.users.list()), all)
+
+    sent.length = 0
+    const list = admin.users.list({}, { pageSize: 2 })
+    assert.equal(sent.length, 0, 'nothing is asked before it is used')
+    for await (const user of list) if (user.email === all[2]) break
+    assert.equal(sent.length, 2)
+
+    const first = await admin.users.list().page({ limit: 4 })
+    const second = await admin.users.list().page({ limit: 200, cursor: first.next_cursor ?? '' })
+    assert.deepEqual(
+      [...first.items, ...second.items].map(({ email }) => email),
+      all,
+    )
+    assert.equal(second.next_cursor, null)
+    await assert.rejects(admin.users.list().page({ limit: 201 }), refusedAs('invalid_input'))
+    await assert.rejects(emails(admin.users.list({}, { pageSize: 0 })), refusedAs('invalid_input'))
+  })
+}
+
+test('ids and texts arrive as they are, whatever is in them', async () => {
+  await using server = await startServer('sqlite', { house: MANAGED_HOUSE })
+  const { admin, sent } = await drive(server, await makeKey(server))
+  const owner = { application: 'crm' }
+  const key = 'a:b.c_d-e'
+  await admin.roles.create(owner, { key, name: 'Ä / ? & 100 %' })
+  assert.equal((await admin.roles.get({ ...owner, key })).name, 'Ä / ? & 100 %')
+  assert.deepEqual(await emails(admin.users.list({ q: 'ács & söhne / ?#' })), [])
+  assert.deepEqual(await emails(admin.users.list({ q: 'ács' })), ['boris@acme.test'])
+  // What is no id names nothing else on its way.
+  sent.length = 0
+  for (const id of ['../companies', 'a/b', '%2e%2e', '?q=a', '#', 'ü'])
+    await assert.rejects(admin.users.get(id), refusedAs('invalid_input'), id)
+  assert.equal(sent.length, 6)
+  for (const id of ['', '.', '..', undefined as never, 7 as never, {} as never])
+    await assert.rejects(async () => admin.users.get(id), TypeError)
+  assert.equal(sent.length, 6)
+})
+
+async function allOf<T>(some: AsyncIterable<T>): Promise<T[]> {
+  const all: T[] = []
+  for await (const each of some) all.push(each)
+  return all
+}
+
+async function emails(users: AsyncIterable<{ email: string }>): Promise<string[]> {
+  return (await allOf(users)).map(({ email }) => email)
+}
+
+/** The route that a line asked for, the one with the fewest names first: `/explain/company` is no `/explain/:what`. */
+function routeOf(line: string, routes: readonly string[]): string {
+  const [asked = ''] = line.split('?')
+  const found = [...routes]
+    .sort((a, b) => a.split(':').length - b.split(':').length)
+    .find((route) => new RegExp(`^${route.replace(/:\w+/g, '[^/]+')}$`).test(asked))
+  assert.ok(found, `${asked} is no route`)
+  return found
+}
