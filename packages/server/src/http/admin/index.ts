@@ -7,6 +7,7 @@ import { companiesRoutes } from './companies.ts'
 import { compileLate } from './compilers.ts'
 import { explainRoutes } from './explain.ts'
 import { grantsRoutes } from './grants.ts'
+import { importsRoutes } from './imports.ts'
 import { licensesRoutes } from './licenses.ts'
 import { membersRoutes } from './members.ts'
 import { rolesRoutes } from './roles.ts'
@@ -34,5 +35,6 @@ export function adminRoutes(ctx: Context): (app: FastifyInstance) => Promise<voi
     explainRoutes(app, ctx)
     apiKeysRoutes(app, ctx)
     auditRoutes(app, ctx)
+    importsRoutes(app, ctx)
   }
 }
