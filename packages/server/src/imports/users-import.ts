@@ -145,7 +145,8 @@ function requireGift(by: By, gift: Parameters<typeof giftRefusal>[1]): void {
 }
 
 function outOfOrder({ done, total }: StoredImport, from: number, count: number): AppError {
-  if (from === done && done < total) return wrong('/body/rows', `are ${count}, and ${total - done} of ${total} are left`)
+  if (from === done && done < total)
+    return wrong('/body/rows', `are ${count}, and ${total - done} of ${total} are left`)
   return new AppError('rows_out_of_order', {
     detail: done === total ? 'This import is finished.' : `The next row of this import is ${done}: go on there.`,
     faults: [{ path: '/body/from', message: `must be ${done}` }],
