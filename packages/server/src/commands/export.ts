@@ -10,8 +10,7 @@ import { CommandError } from '../errors.ts'
 import { type Written, writeHouse } from '../imports/house-export.ts'
 import { fileKey } from '../imports/house-file.ts'
 import type { Sums } from '../imports/house-sums.ts'
-import { markFault } from './key-fault.ts'
-import { ringOf } from './moving.ts'
+import { requireOwn, ringOf } from './moving.ts'
 import { print } from './report.ts'
 import { table } from './table.ts'
 
@@ -78,9 +77,7 @@ async function writeAll(config: Config, out: NodeJS.WritableStream): Promise<Wri
   const failed = once(out, 'error').then(([error]) => Promise.reject(error))
   failed.catch(() => undefined) // Met by whoever waits below.
   await using snapshot = await openSnapshot(config.database)
-  const { mark } = await snapshot.reader.outline()
-  const fault = mark === null ? undefined : markFault(config, mark)
-  if (fault !== undefined) throw new CommandError(fault)
+  requireOwn(config, await snapshot.reader.outline())
   const key = fileKey(ringOf(config))
   if (!key) throw new Error('the current key is not in the ring')
   const lines = writeHouse(snapshot.reader, { madeAt: Date.now(), key })

@@ -12,8 +12,7 @@ import { fillHouse } from '../imports/fill-house.ts'
 import { type HouseSource, sourceOf } from '../imports/house-source.ts'
 import type { Sums } from '../imports/house-sums.ts'
 import { totalOf } from './export.ts'
-import { markFault } from './key-fault.ts'
-import { intoDatabase } from './moving.ts'
+import { intoDatabase, requireOwn } from './moving.ts'
 import { print } from './report.ts'
 import { table } from './table.ts'
 
@@ -60,9 +59,7 @@ async function move(config: Config, address: DatabaseAddress): Promise<Moved> {
   await requireNotServed(config.database)
   await using snapshot = await openSnapshot(config.database)
   const source = await sourceOf(snapshot.reader)
-  const { mark } = source.outline
-  const fault = mark === null ? undefined : markFault(config, mark)
-  if (fault !== undefined) throw new CommandError(fault)
+  requireOwn(config, source.outline)
   let sums: Sums = {}
   const noted: HouseSource = {
     ...source,
