@@ -1,9 +1,9 @@
 import { existsSync, statSync } from 'node:fs'
 import { DatabaseSync } from 'node:sqlite'
-import pg from 'pg'
 import type { DatabaseAddress } from './database.ts'
 import { HouseReader } from './house-reader.ts'
 import type { Row } from './house-tables.ts'
+import { connectPostgres } from './postgres.ts'
 
 /** A house as it was at one moment, on a connection of its own: whoever serves it goes on. */
 export type Snapshot = AsyncDisposable & { reader: HouseReader }
@@ -33,14 +33,7 @@ async function openSqliteSnapshot(file: string): Promise<Snapshot> {
 }
 
 async function openPostgresSnapshot(url: string): Promise<Snapshot> {
-  const client = new pg.Client({
-    connectionString: url,
-    application_name: 'cloudspot-license',
-    connectionTimeoutMillis: 15_000,
-  })
-  // What breaks between two statements is told by the next one.
-  client.on('error', () => undefined)
-  await client.connect()
+  const client = await connectPostgres(url)
   try {
     await client.query('begin isolation level repeatable read read only')
     await client.query('set local idle_in_transaction_session_timeout = 0')

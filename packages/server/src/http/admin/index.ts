@@ -6,6 +6,7 @@ import { auditRoutes } from './audit.ts'
 import { companiesRoutes } from './companies.ts'
 import { compileLate } from './compilers.ts'
 import { explainRoutes } from './explain.ts'
+import { exportRoutes } from './export.ts'
 import { grantsRoutes } from './grants.ts'
 import { importsRoutes } from './imports.ts'
 import { licensesRoutes } from './licenses.ts'
@@ -36,5 +37,6 @@ export function adminRoutes(ctx: Context): (app: FastifyInstance) => Promise<voi
     apiKeysRoutes(app, ctx)
     auditRoutes(app, ctx)
     importsRoutes(app, ctx)
+    exportRoutes(app, ctx)
   }
 }
