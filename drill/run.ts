@@ -5,6 +5,7 @@ import { drill as boundedWork } from './bounded-work.ts'
 import { drill as crowd } from './crowd.ts'
 import { drill as diskFull } from './disk-full.ts'
 import { drill as guessing } from './guessing.ts'
+import { drill as imports } from './import.ts'
 import { drill as kills } from './kills.ts'
 import { drill as nodeKilled } from './node-killed.ts'
 import { drill as oneServer } from './one-server.ts'
@@ -40,6 +41,7 @@ const DRILLS: Record<string, Drill> = {
   upgrade: upgrade,
   backups: backups,
   'restore-kills': restoreKills,
+  import: imports,
   'disk-full': diskFull,
   'bounded-work': boundedWork,
   'slow-clients': slowClients,

@@ -15,6 +15,8 @@ export async function bundleServer(folder: string): Promise<void> {
       main: join(server, 'src/main.ts'),
       // sqlite-reader.ts starts it from beside itself.
       'sqlite-reader-thread': join(server, 'src/db/sqlite-reader-thread.ts'),
+      // So does export-stream.ts with this one.
+      'export-thread': join(server, 'src/imports/export-thread.ts'),
     },
     platform: 'node',
     external: (id) => id.startsWith('node:') || installed.some((name) => id === name || id.startsWith(`${name}/`)),

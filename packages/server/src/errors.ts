@@ -30,6 +30,7 @@ export const CATALOGUE = {
   seats_full: { status: 409, title: 'All seats of the license are held' },
   needed_by_grants: { status: 409, title: 'Other grants need this permission' },
   given_by_license: { status: 409, title: 'The license gives this to every seat' },
+  rows_out_of_order: { status: 409, title: 'Other rows of the import are next' },
   in_use: { status: 409, title: 'It is in use' },
   last_operator: { status: 409, title: 'The last operator of a house stays' },
   changed_meanwhile: { status: 412, title: 'It was changed meanwhile' },

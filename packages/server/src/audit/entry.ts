@@ -5,6 +5,7 @@ import type { Tables } from '../db/tables.ts'
 /** What is audited, `<noun>.<what happened>`. Names are public: added, never renamed. */
 export const ACTS = [
   'house.seeded',
+  'house.exported',
   'user.created',
   'user.changed',
   'user.switched_on',
@@ -41,6 +42,8 @@ export const ACTS = [
   'api_key.created',
   'api_key.revoked',
   'audit.purged',
+  'import.started',
+  'import.finished',
 ] as const
 export type Act = (typeof ACTS)[number]
 

@@ -18,42 +18,47 @@ export type Happened = {
 
 /** Writes down what happened, in the transaction in which it happens. Its place in the chain comes later (jobs/seal.ts). */
 export async function audit(ctx: Pick<Context, 'now'>, tx: Tx, by: By, happened: Happened): Promise<void> {
-  const { actor, source } = by
+  await auditMany(ctx, tx, by, [happened])
+}
+
+/** The same of much that happens in one transaction, in its order. */
+export async function auditMany(ctx: Pick<Context, 'now'>, tx: Tx, by: By, all: readonly Happened[]): Promise<void> {
+  if (all.length === 0) return
+  const rows = all.map((happened) => rowsOf(by, happened, ctx.now()))
+  await tx
+    .insertInto('audit_entries')
+    .values(rows.map(({ entry }) => entry))
+    .execute()
+  const personal = rows.flatMap(({ parts }) => parts)
+  if (personal.length > 0) await tx.insertInto('audit_personal').values(personal).execute()
+}
+
+function rowsOf({ actor, source, requestId }: By, happened: Happened, at: number) {
   const id = uuid()
   const about = happened.personal && part(id, happened.personal.subject, happened.personal.data)
   // The actor's own, whoever it was done to: it goes with the actor.
   const from = source === null ? undefined : part(id, actor.userId ?? actorReference(actor), { source })
-  await tx
-    .insertInto('audit_entries')
-    .values({
-      id,
-      at: ctx.now(),
-      act: happened.act,
-      actor_kind: actor.kind,
-      actor_id: actor.id,
-      behind_id: null,
-      target_kind: happened.target.kind,
-      target_id: happened.target.id,
-      company_id: happened.companyId ?? null,
-      application_id: happened.applicationId ?? null,
-      request_id: by.requestId,
-      data: JSON.stringify(happened.data ?? {}),
-      personal_hash: about?.hash ?? null,
-      source_hash: from?.hash ?? null,
-      seq: null,
-      mac: null,
-      key_id: null,
-    })
-    .execute()
-  for (const [name, each] of [
-    ['about', about],
-    ['source', from],
-  ] as const)
-    if (each)
-      await tx
-        .insertInto('audit_personal')
-        .values({ ...each.row, part: name })
-        .execute()
+  const entry = {
+    id,
+    at,
+    act: happened.act,
+    actor_kind: actor.kind,
+    actor_id: actor.id,
+    behind_id: null,
+    target_kind: happened.target.kind,
+    target_id: happened.target.id,
+    company_id: happened.companyId ?? null,
+    application_id: happened.applicationId ?? null,
+    request_id: requestId,
+    data: JSON.stringify(happened.data ?? {}),
+    personal_hash: about?.hash ?? null,
+    source_hash: from?.hash ?? null,
+    seq: null,
+    mac: null,
+    key_id: null,
+  }
+  const parts = [about && { ...about.row, part: 'about' as const }, from && { ...from.row, part: 'source' as const }]
+  return { entry, parts: parts.filter((each) => each !== undefined) }
 }
 
 function part(entryId: string, subject: string, told: object) {

@@ -1,8 +1,8 @@
-import { hash as digest, pbkdf2, timingSafeEqual } from 'node:crypto'
-import { promisify } from 'node:util'
+import { hash as digest } from 'node:crypto'
 import { type Algorithm, hash as argon2Hash, verify as argon2Verify } from '@node-rs/argon2'
 import { verify as bcryptVerify } from '@node-rs/bcrypt'
 import { isHashable, normalPassword } from '../domain/password-policy.ts'
+import { readDjangoPbkdf2, readPbkdf2 } from './pbkdf2.ts'
 
 /** OWASP's least for argon2id. The library's names for algorithms are a const enum, which type stripping can't read. */
 const ARGON2ID = 2 as Algorithm.Argon2id
@@ -12,10 +12,7 @@ export const OURS = { algorithm: ARGON2ID, memoryCost: 19_456, timeCost: 2, para
 const MAX_MEMORY_KIB = 262_144
 const MAX_TIME = 10
 const MAX_PARALLELISM = 16
-const MAX_ITERATIONS = 2_000_000
 const MAX_BCRYPT_COST = 14
-
-const derive = promisify(pbkdf2)
 
 export type StoredPassword = { hash: string; isForeign: boolean }
 
@@ -40,27 +37,16 @@ export function needsRehash(stored: StoredPassword): boolean {
 
 export type ForeignHash = { verify(password: string): Promise<boolean> }
 
-/** Reads a password string of Django, bcrypt or argon2. Undefined for an unknown form or parameters over the caps. */
+/** Reads a password string of Django, Keycloak, bcrypt or argon2. Undefined for an unknown form or parameters over the caps. */
 export function readForeignHash(text: string): ForeignHash | undefined {
   const [scheme = ''] = text.split('$', 1)
-  if (scheme === 'pbkdf2_sha256') return readPbkdf2(text)
+  if (scheme === 'pbkdf2_sha256') return readDjangoPbkdf2(text)
   if (scheme === 'bcrypt_sha256') return readBcrypt(text.slice('bcrypt_sha256$'.length), sha256Hex)
   if (scheme === 'bcrypt') return readBcrypt(text.slice('bcrypt$'.length), asTyped)
   if (scheme === 'argon2') return readArgon2(text.slice('argon2'.length))
   if (text.startsWith('$argon2')) return readArgon2(text)
+  if (text.startsWith('$pbkdf2')) return readPbkdf2(text)
   return readBcrypt(text, asTyped)
-}
-
-function readPbkdf2(text: string): ForeignHash | undefined {
-  const [, iterations = '', salt = '', encoded = '', ...rest] = text.split('$')
-  const wanted = Buffer.from(encoded, 'base64')
-  const isRead = /^[1-9]\d{0,6}$/.test(iterations) && salt !== '' && wanted.length === 32 && rest.length === 0
-  if (!isRead || Number(iterations) > MAX_ITERATIONS) return undefined
-  return {
-    async verify(password) {
-      return timingSafeEqual(await derive(password, salt, Number(iterations), 32, 'sha256'), wanted)
-    },
-  }
 }
 
 function readBcrypt(text: string, prepare: (password: string) => string): ForeignHash | undefined {

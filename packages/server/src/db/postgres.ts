@@ -13,6 +13,8 @@ export type PostgresOptions = {
   isPatient?: boolean
 }
 
+/** By it ours are told from others (db/postgres-restore.ts). */
+const APPLICATION_NAME = 'cloudspot-license'
 /** Waiting for a connection and for one statement: nine seconds at most together, so that a caller has an answer within ten. */
 const CONNECTION_WAIT_MS = 2_500
 /** On a machine or a database that is busy. */
@@ -28,13 +30,25 @@ export function openPostgres(options: PostgresOptions): pg.Pool {
     connectionTimeoutMillis: options.isPatient ? PATIENT_WAIT_MS : CONNECTION_WAIT_MS,
     ...(options.isPatient ? {} : LIMITS),
     idleTimeoutMillis: 30_000,
-    application_name: 'cloudspot-license',
+    application_name: APPLICATION_NAME,
   })
   // An idle connection that breaks is replaced; unheard, its error would end the process.
   pool.on('error', options.onIdleError)
   // The same for one that breaks between two statements of a transaction: the next statement reports it.
   pool.on('connect', (client) => client.on('error', () => undefined))
   return pool
+}
+
+/** One connection without limits of time. What breaks between two statements is told by the next one. */
+export async function connectPostgres(url: string): Promise<pg.Client> {
+  const client = new pg.Client({
+    connectionString: url,
+    connectionTimeoutMillis: PATIENT_WAIT_MS,
+    application_name: APPLICATION_NAME,
+  })
+  client.on('error', () => undefined)
+  await client.connect()
+  return client
 }
 
 export function postgresDialect(pool: pg.Pool): PostgresDialect {

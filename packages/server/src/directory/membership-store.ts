@@ -93,6 +93,19 @@ export async function insertMembership(
     .execute()
 }
 
+/** Of users who are members of nothing yet: it is their primary company. */
+export async function insertNewMembers(
+  db: Db,
+  companyId: string,
+  userIds: readonly string[],
+  joinedAt: number,
+): Promise<void> {
+  if (userIds.length === 0) return
+  const rest = { role: 'member', is_primary: 1, active: 1, joined_at: joinedAt, left_at: null } as const
+  const rows = userIds.map((id) => ({ company_id: companyId, user_id: id, ...rest }))
+  await db.insertInto('memberships').values(rows).execute()
+}
+
 export async function updateMembership(
   db: Db,
   { userId, companyId }: { userId: string; companyId: string },

@@ -12,6 +12,15 @@ export async function writeUserTerms(
   await db.insertInto('user_terms').values(rows).execute()
 }
 
+/** Of users who are new. */
+export async function insertUserTerms(
+  db: Db,
+  users: readonly { id: string; email: string; firstName: string; lastName: string }[],
+): Promise<void> {
+  const rows = users.flatMap((user) => userTerms(user).map((term) => ({ term, user_id: user.id })))
+  if (rows.length > 0) await db.insertInto('user_terms').values(rows).execute()
+}
+
 export async function deleteUserTerms(db: Db, userId: string): Promise<void> {
   await db.deleteFrom('user_terms').where('user_id', '=', userId).execute()
 }

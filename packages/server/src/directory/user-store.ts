@@ -262,6 +262,43 @@ export async function insertUser(db: Db, row: Insertable<Tables['users']>): Prom
   await db.insertInto('users').values(row).execute()
 }
 
+/** Many at once; tells which were stored. One whose address or id is taken meanwhile is not. */
+export async function insertUsers(db: Db, rows: readonly Insertable<Tables['users']>[]): Promise<Set<string>> {
+  if (rows.length === 0) return new Set()
+  const stored = await db
+    .insertInto('users')
+    .values(rows)
+    .onConflict((c) => c.doNothing())
+    .returning('id')
+    .execute()
+  return new Set(stored.map(({ id }) => id))
+}
+
+/** Those of the canonical addresses that somebody has. */
+export async function listEmails(db: Db, emails: readonly string[]): Promise<Set<string>> {
+  if (emails.length === 0) return new Set()
+  const rows = await db.selectFrom('users').select('email').where('email', 'in', emails).execute()
+  return new Set(rows.map(({ email }) => email))
+}
+
+/** Those of the ids that are or were a user's. */
+export async function listUserIds(db: Db, ids: readonly string[]): Promise<Set<string>> {
+  if (ids.length === 0) return new Set()
+  const rows = await db.selectFrom('users').select('id').where('id', 'in', ids).execute()
+  return new Set(rows.map(({ id }) => id))
+}
+
+/** Those of the hashes that are of a deleted user's address. */
+export async function listDeletedEmails(db: Db, hashes: readonly string[]): Promise<Set<string>> {
+  if (hashes.length === 0) return new Set()
+  const rows = await db
+    .selectFrom('users')
+    .select('deleted_email_hash')
+    .where('deleted_email_hash', 'in', hashes)
+    .execute()
+  return new Set(rows.flatMap(({ deleted_email_hash: hash }) => hash ?? []))
+}
+
 export async function updateUser(db: Db, id: string, changes: Updateable<Tables['users']>): Promise<void> {
   await db.updateTable('users').set(changes).where('id', '=', id).execute()
 }

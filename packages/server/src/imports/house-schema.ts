@@ -134,7 +134,7 @@ const User = Type.Object(
     password_hash: optional(
       Type.String({
         maxLength: 500,
-        description: 'A password string of Django, bcrypt or argon2; only where the user is new',
+        description: 'A password string of Django, bcrypt, argon2 or PBKDF2; only where the user is new',
       }),
     ),
     active: optional(Type.Boolean()),

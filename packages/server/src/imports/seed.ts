@@ -98,4 +98,4 @@ async function readPassword(
 }
 
 const UNREADABLE_HASH =
-  'is no password string of Django (pbkdf2_sha256, bcrypt_sha256, bcrypt, argon2), bcrypt or argon2, or its parameters are too large'
+  'is no password string of Django (pbkdf2_sha256, bcrypt_sha256, bcrypt, argon2), bcrypt, argon2 or PBKDF2 ($pbkdf2-sha512$i=…), or its parameters are too large'

@@ -37,12 +37,21 @@ const BESIDE: [args: string[], input?: string][] = [
   [['backup', '../backups/house.backup']],
   [['backup', '--check', '../backups/house.backup']],
   [['backup', '../backups/house.backup', '--force']],
+  [['export', '../backups/house.ndjson']],
+  [['export', '../backups/house.ndjson', '--force']],
   [['keys', 'list']],
   [['keys', 'check']],
   [['keys', 'rotate']],
   [['doctor']],
 ]
-const STOPPED: [args: string[]][] = [[['migrate']], [['restore', '../backups/house.backup']], [['doctor']]]
+const STOPPED: [args: string[]][] = [
+  [['migrate']],
+  [['restore', '../backups/house.backup']],
+  [['move', 'sqlite:../data/moved.db']],
+  [['doctor']],
+]
+/** Into a database without a house, on the same key ring. */
+const EMPTY: [args: string[]][] = [[['import', '../backups/house.ndjson']]]
 
 type Place = { root: string; env: Record<string, string> } & Disposable
 
@@ -79,7 +88,7 @@ function requireClosed(root: string, before: ReturnType<typeof tree>, after: str
     const known = before.get(name)
     // A folder's own time changes with what is in it, which is looked at by itself.
     if (known && (isFolder || known.written === written) && known.mode === mode) continue
-    assert.match(name, /^(data(\/.*)?|backups\/house\.backup)$/, `${name}, after ${after}`)
+    assert.match(name, /^(data(\/.*)?|backups\/house\.(backup|ndjson))$/, `${name}, after ${after}`)
     assert.equal(mode.toString(8), isFolder ? '700' : '600', `${name}, after ${after}`)
   }
 }
@@ -118,11 +127,11 @@ for (const database of databases) {
       place.env.LICENSE_DATABASE_URL = (await cluster?.createDatabase('house')) ?? (await newDatabase())
     const runs = database === 'postgres' && !cluster ? BESIDE.filter(([[name]]) => name !== 'backup') : BESIDE
     const stopped = database === 'postgres' && !cluster ? STOPPED.filter(([[name]]) => name !== 'restore') : STOPPED
-    const covered = new Set([...BESIDE, ...STOPPED].map(([[name]]) => name))
+    const covered = new Set([...BESIDE, ...STOPPED, ...EMPTY].map(([[name]]) => name))
     assert.deepEqual(
       (await commandNames(place)).filter((name) => name !== 'serve' && !covered.has(name)),
       [],
-      'a command without a line in BESIDE or STOPPED',
+      'a command without a line in BESIDE, STOPPED or EMPTY',
     )
 
     const port = await freePort()
@@ -152,6 +161,11 @@ for (const database of databases) {
     }
     requireClosed(root, before, 'the end of serve')
     for (const [args] of stopped) {
+      await run(place, args)
+      requireClosed(root, before, args.join(' '))
+    }
+    place.env.LICENSE_DATABASE_URL = database === 'postgres' ? await newDatabase() : 'sqlite:../data/imported.db'
+    for (const [args] of EMPTY) {
       await run(place, args)
       requireClosed(root, before, args.join(' '))
     }

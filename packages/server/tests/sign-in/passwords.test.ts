@@ -1,10 +1,11 @@
 import assert from 'node:assert/strict'
-import { argon2Sync, type BinaryLike } from 'node:crypto'
+import { argon2Sync } from 'node:crypto'
 import { after, before, describe, test } from 'node:test'
 import fc from 'fast-check'
 import { AppError } from '../../src/errors.ts'
 import { signIn } from '../support/calls.ts'
 import { ACME, SMALL_HOUSE, user } from '../support/house.ts'
+import { FOREIGN, IMPORTED, REFUSED_STRINGS, SALT } from '../support/password-strings.ts'
 import { databases, startServer, type TestServer } from '../support/server.ts'
 
 // The passwords of 10,000 are a drill (`npm run drill`); these are the shapes they come in.
@@ -92,31 +93,6 @@ const SPELLINGS: [string, string][] = [
     `${word} walks the dog`.normalize('NFD'),
   ]),
 ]
-
-const IMPORTED = 'Pässwörd für Ünal 12'
-const SALT = Buffer.from('sixteen  bytes!!')
-
-/** Made with Python's hashlib and crypt, and with node:crypto: none of it with what the server verifies with. */
-const FOREIGN: Record<string, string> = {
-  'Django pbkdf2_sha256': 'pbkdf2_sha256$1000$seasalt$Zk1dbLDPtVhJk+16r4vI9V+0octH8umKgZo4TKUCpug=',
-  'Django pbkdf2_sha256, another salt and count':
-    'pbkdf2_sha256$2500$sält$FIef2kFIbJyg3eBHR7A4oN0nPXGf/4ovJbQnZ6daNMw=',
-  'Django bcrypt_sha256': 'bcrypt_sha256$$2b$04$abcdefghijklmnopqrstuufKvnBG1JtLIS62dAYjYCloh6hRWNneC',
-  'Django bcrypt': 'bcrypt$$2b$04$abcdefghijklmnopqrstuu5chyD4rzbaE70aB0nBapwgyFeO6fD12',
-  'bcrypt $2b$': '$2b$04$abcdefghijklmnopqrstuu5chyD4rzbaE70aB0nBapwgyFeO6fD12',
-  'bcrypt $2y$, as PHP writes it': '$2y$04$abcdefghijklmnopqrstuu5chyD4rzbaE70aB0nBapwgyFeO6fD12',
-  'bcrypt $2a$': '$2a$04$abcdefghijklmnopqrstuu5chyD4rzbaE70aB0nBapwgyFeO6fD12',
-  'Django argon2': `argon2${argon2('argon2id', 512, 2, 8)}`,
-  argon2id: argon2('argon2id', 1024, 1, 1),
-  'argon2i, as Django wrote it long ago': argon2('argon2i', 512, 2, 2),
-}
-
-function argon2(algorithm: 'argon2id' | 'argon2i', memory: number, passes: number, parallelism: number): string {
-  const message: BinaryLike = IMPORTED
-  const digest = argon2Sync(algorithm, { message, nonce: SALT, parallelism, tagLength: 32, memory, passes })
-  const text = (bytes: Buffer) => bytes.toString('base64').replace(/=+$/, '')
-  return `$${algorithm}$v=19$m=${memory},t=${passes},p=${parallelism}$${text(SALT)}$${text(digest)}`
-}
 
 const seat = { companies: [{ company: ACME, grants: [{ application: 'crm' }] }] }
 
@@ -236,25 +212,7 @@ for (const database of databases) {
     })
 
     test('strings that would cost too much, or are none, are refused when they are imported', async () => {
-      const refused = [
-        'pbkdf2_sha256$2000001$seasalt$Zk1dbLDPtVhJk+16r4vI9V+0octH8umKgZo4TKUCpug=',
-        'pbkdf2_sha256$0$seasalt$Zk1dbLDPtVhJk+16r4vI9V+0octH8umKgZo4TKUCpug=',
-        'pbkdf2_sha256$1000$$Zk1dbLDPtVhJk+16r4vI9V+0octH8umKgZo4TKUCpug=',
-        'pbkdf2_sha256$1000$seasalt$short',
-        'pbkdf2_sha1$1000$seasalt$Zk1dbLDPtVhJk+16r4vI9V+0octH8umKgZo4TKUCpug=',
-        '$2b$15$abcdefghijklmnopqrstuu5chyD4rzbaE70aB0nBapwgyFeO6fD12',
-        '$2b$03$abcdefghijklmnopqrstuu5chyD4rzbaE70aB0nBapwgyFeO6fD12',
-        '$2b$04$tooshort',
-        'bcrypt_sha256$$2b$31$abcdefghijklmnopqrstuufKvnBG1JtLIS62dAYjYCloh6hRWNneC',
-        '$argon2id$v=19$m=262145,t=2,p=1$c2l4dGVlbiAgYnl0ZXMhIQ$MzI2NTQzMjE5ODc2NTQzMjE5ODc2NTQz',
-        '$argon2id$v=19$m=1024,t=11,p=1$c2l4dGVlbiAgYnl0ZXMhIQ$MzI2NTQzMjE5ODc2NTQzMjE5ODc2NTQz',
-        '$argon2id$v=19$m=1024,t=2,p=17$c2l4dGVlbiAgYnl0ZXMhIQ$MzI2NTQzMjE5ODc2NTQzMjE5ODc2NTQz',
-        '$argon2id$v=19$m=99999999999,t=2,p=1$c2l4dGVlbiAgYnl0ZXMhIQ$MzI2NTQzMjE5ODc2NTQzMjE5ODc2NTQz',
-        'md5$salt$0123456789abcdef0123456789abcdef',
-        '!unusable',
-        'a plain password',
-        '',
-      ]
+      const refused = [...REFUSED_STRINGS, '!unusable', '']
       const users = refused.map((password_hash, at) => user(`refused${at}@imported.test`, { password_hash }))
       const error = await server.seed({ users }).then(
         () => assert.fail('taken'),

@@ -1,4 +1,4 @@
-import type { Kysely } from 'kysely'
+import { type Kysely, sql } from 'kysely'
 import type { SchemaDialect } from './dialect.ts'
 
 // biome-ignore lint/suspicious/noExplicitAny: Kysely's migrations run on a schema that is not typed yet.
@@ -31,6 +31,14 @@ export function manifestImports({ time, text, clustered }: SchemaDialect) {
         .addColumn('updated_at', time, (c) => c.notNull())
         .addColumn('finished_at', time)
         .modifyEnd(clustered)
+        .execute()
+      // The same file with the same options is one import until it is all in.
+      await db.schema
+        .createIndex('imports_unfinished')
+        .unique()
+        .on('imports')
+        .columns(['digest', 'kind', 'options'])
+        .where(sql.ref('finished_at'), 'is', null)
         .execute()
     },
   }

@@ -6,7 +6,9 @@ import { auditRoutes } from './audit.ts'
 import { companiesRoutes } from './companies.ts'
 import { compileLate } from './compilers.ts'
 import { explainRoutes } from './explain.ts'
+import { exportRoutes } from './export.ts'
 import { grantsRoutes } from './grants.ts'
+import { importsRoutes } from './imports.ts'
 import { licensesRoutes } from './licenses.ts'
 import { manifestRoutes } from './manifest.ts'
 import { membersRoutes } from './members.ts'
@@ -36,5 +38,7 @@ export function adminRoutes(ctx: Context): (app: FastifyInstance) => Promise<voi
     explainRoutes(app, ctx)
     apiKeysRoutes(app, ctx)
     auditRoutes(app, ctx)
+    importsRoutes(app, ctx)
+    exportRoutes(app, ctx)
   }
 }

@@ -22,7 +22,10 @@ declare module 'fastify' {
 /** What anybody with a key may ask. */
 export const ANYBODY: Rule['powers'] = ['operator', 'support', 'company', 'application']
 
-type Answers = { 200: TSchema } | { 201: TSchema } | { 204: null }
+/** Of a stream: its type and what it is made of. */
+type Streamed = { description: string; content: Record<string, { schema: TSchema }> }
+
+type Answers = { 200: TSchema } | { 200: Streamed } | { 201: TSchema } | { 204: null }
 
 export type AdminRoute<P extends TProperties, Q extends TProperties, B extends TSchema> = {
   method: 'GET' | 'POST' | 'PATCH' | 'PUT' | 'DELETE'
@@ -35,6 +38,8 @@ export type AdminRoute<P extends TProperties, Q extends TProperties, B extends T
   query?: Q
   body?: B
   answers: Answers
+  /** Goes on for as long as somebody reads it. */
+  isStream?: boolean
   /** Refusals of its own, beside those that every route has. */
   errors?: readonly ErrorCode[]
 }
@@ -70,7 +75,7 @@ export function adminRoute<
   app.route({
     method: route.method satisfies HTTPMethods,
     url: route.url,
-    handlerTimeout: DEADLINE_MS,
+    ...(route.isStream ? {} : { handlerTimeout: DEADLINE_MS }),
     exposeHeadRoute: false,
     config: { rule: route.rule, errors: [...COMMON, ...(route.errors ?? [])] } satisfies FastifyContextConfig,
     schema: {

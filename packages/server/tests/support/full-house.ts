@@ -1,0 +1,130 @@
+import { mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs'
+import { tmpdir } from 'node:os'
+import { join } from 'node:path'
+import { sealAll } from '../../src/audit/chain.ts'
+import { readConfig } from '../../src/config.ts'
+import { openDatabase } from '../../src/db/database.ts'
+import type { Environment } from '../commands/run.ts'
+import { askFor, BERT, ACME as MANAGED_ACME, MANAGED_HOUSE, makeKey } from './admin.ts'
+import { signIn } from './calls.ts'
+import { ACME, ANNA, issue, PASSWORD, SMALL_HOUSE } from './house.ts'
+import { type DatabaseKind, newDatabase, startServer } from './server.ts'
+import { allTables, type Rows } from './tables.ts'
+
+/** A house that nobody serves: its settings, what opened it, and what is in it. */
+export type FullHouse = Disposable & {
+  env: Environment
+  folder: string
+  /** A sign-in, and a one-time token that nobody has used. */
+  token: string
+  oneTime: string
+  apiKey: string
+  tables(): Promise<Record<string, Rows>>
+}
+
+/** Another place on the same key ring, with nothing in it. */
+export async function emptyPlace(of: Pick<FullHouse, 'folder'>, kind: DatabaseKind) {
+  const folder = mkdtempSync(join(tmpdir(), 'license-moved-'))
+  writeFileSync(join(folder, 'keys.json'), readFileSync(join(of.folder, 'keys.json')), { mode: 0o600 })
+  return placeAt(folder, await addressFor(kind, folder))
+}
+
+export type Place = Awaited<ReturnType<typeof emptyPlace>>
+
+function addressFor(kind: DatabaseKind, folder: string): Promise<string> {
+  return kind === 'postgres' ? newDatabase() : Promise.resolve(`sqlite:${join(folder, 'license.db')}`)
+}
+
+function placeAt(folder: string, url: string) {
+  const env: Environment = { LICENSE_DATA_DIR: folder, LICENSE_DATABASE_URL: url }
+  return {
+    env,
+    folder,
+    url,
+    tables: () => tablesOf(env),
+    [Symbol.dispose]: () => rmSync(folder, { recursive: true, force: true }),
+  }
+}
+
+export async function tablesOf(env: Environment): Promise<Record<string, Rows>> {
+  const db = openDatabase(readConfig(env).database, { poolSize: 1, onIdleError: () => undefined })
+  try {
+    return await allTables({ ctx: { db } }, { withSeals: true })
+  } finally {
+    await db.close()
+  }
+}
+
+/** Something in every table, names in any writing, more rows than one page has, and numbers that are used no more. */
+export async function fullHouse(kind: DatabaseKind): Promise<FullHouse> {
+  const folder = mkdtempSync(join(tmpdir(), 'license-full-'))
+  const place = placeAt(folder, await addressFor(kind, folder))
+  const { env } = place
+  await using server = await startServer(kind, { house: SMALL_HOUSE, env })
+  await server.seed(MANAGED_HOUSE_BESIDE)
+  const key = await makeKey(server)
+  const digest = 'A'.repeat(43)
+  const file = { kind: 'users', name: 'Ünïcode ünd so.csv', digest, total: 1_203, options: { company: ACME } }
+  const { id } = await askFor(201, server, key, 'POST /imports', { body: file })
+  for (let from = 0; from < 1_200; from += 400) {
+    const rows = Array.from({ length: 400 }, (_, nth) => ({
+      email: `user${from + nth}@moved.test`,
+      first_name: NAMES[nth % NAMES.length],
+      last_name: `${NAMES[(nth * 7) % NAMES.length]} ${from + nth}`,
+    }))
+    await askFor(200, server, key, `POST /imports/${id}/rows`, { body: { from, rows } })
+  }
+  // The last seat is taken away: its number is not given again.
+  const member = `/companies/${MANAGED_ACME}/seats/side/${BERT}`
+  await askFor(200, server, key, `PUT ${member}`, { body: {} })
+  await askFor(204, server, key, `DELETE ${member}`)
+  const { id: gone } = await askFor(201, server, key, 'POST /users', { body: { email: 'gone@moved.test' } })
+  await askFor(204, server, key, `DELETE /users/${gone}`)
+  const signedIn = await signIn(server, ANNA, PASSWORD, {
+    module: 'vault',
+    headers: { 'x-license-secret': 'the-vault-opens-at-nine', 'x-license-user-address': '192.0.2.7' },
+  })
+  if (signedIn.status !== 200) throw new Error(signedIn.text)
+  await signIn(server, 'carla@globex.test', 'not her password')
+  const token = await issue(server, ANNA, 'crm')
+  // A token of another application is noted.
+  await fetch(`${server.url}/api/v1/auth/get-permissions/`, {
+    headers: { 'x-license-module': 'shop', 'x-license-token': token },
+  })
+  const oneTime = await server.impersonate({ user: ANNA, company: ACME, application: 'crm', reason: 'A\r\n\u2028call' })
+  await sealAll(server.ctx.db, server.ctx.keys)
+  return { ...place, token, oneTime, apiKey: key }
+}
+
+const NAMES = [
+  'anna',
+  'Ánna',
+  'ANNA',
+  'Ångström',
+  'ßharp',
+  'Zoë',
+  '李雷',
+  '😀 Smile',
+  "O'Neil",
+  '"Quote"',
+  'a\tb',
+  'éé',
+  'z',
+  '_',
+  '\u{10FFFE}',
+]
+
+/** The other house of the tests, without what it shares with the small one. */
+const MANAGED_HOUSE_BESIDE = {
+  companies: MANAGED_HOUSE.companies.map((company) => ({ ...company, name: `${company.name} & Sons` })),
+  applications: MANAGED_HOUSE.applications.filter(({ id }) => id === 'crm').map((app) => ({ ...app, id: 'side' })),
+  licenses: MANAGED_HOUSE.licenses
+    .filter(({ application }) => application === 'crm')
+    .map((license) => ({ ...license, application: 'side', roles: ['clerk'] })),
+  users: MANAGED_HOUSE.users
+    .filter(({ email }) => email.startsWith('b'))
+    .map(({ companies, ...user }) => ({
+      ...user,
+      companies: companies?.map(({ company }) => ({ company })) ?? [],
+    })),
+}
