@@ -29,6 +29,8 @@ const HARMLESS: ReadonlySet<Act> = new Set<Act>([
   'token.revoked',
   'throttle.lifted',
   'impersonation.started',
+  'import.started',
+  'import.finished',
   'api_key.created',
   'api_key.revoked',
   'audit.purged',
