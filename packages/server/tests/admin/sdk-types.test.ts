@@ -18,9 +18,12 @@ import {
   PERMISSION,
   queryText,
   strict,
+  text,
 } from '../../src/http/admin/forms.ts'
 import * as grants from '../../src/http/admin/grants.ts'
+import * as imports from '../../src/http/admin/imports.ts'
 import * as licenses from '../../src/http/admin/licenses.ts'
+import * as manifest from '../../src/http/admin/manifest-form.ts'
 import * as members from '../../src/http/admin/members.ts'
 import { PAGE, pageOf } from '../../src/http/admin/paging.ts'
 import * as roles from '../../src/http/admin/roles.ts'
@@ -192,6 +195,36 @@ const FORMS = {
     ),
     answer: pageOf(audit.ENTRY),
   },
+  'GET /applications/:application/manifest': { answer: manifest.MANIFEST },
+  'POST /applications/:application/manifest/plan': { body: manifest.WANTED_MANIFEST, answer: manifest.PLAN },
+  'PUT /applications/:application/manifest': { body: manifest.WANTED_MANIFEST, answer: manifest.PLAN },
+  'GET /export': { answer: 'lines' },
+  'GET /imports': { query: paged, answer: pageOf(imports.IMPORT) },
+  'POST /imports': {
+    body: Type.Object(
+      {
+        kind: Type.Enum(['users']),
+        name: text('', 200),
+        digest: Type.String({ pattern: '^[A-Za-z0-9_-]{43}$' }),
+        total: Type.Integer({ minimum: 1, maximum: 10_000_000 }),
+        options: optional(imports.OPTIONS),
+      },
+      strict,
+    ),
+    answer: imports.IMPORT,
+  },
+  'POST /imports/check': {
+    body: Type.Object(
+      { from: optional(imports.PLACE), rows: imports.ROWS, options: optional(imports.OPTIONS) },
+      strict,
+    ),
+    answer: Type.Object({ rows: imports.REPORTS }),
+  },
+  'GET /imports/:import': { answer: imports.IMPORT },
+  'POST /imports/:import/rows': {
+    body: Type.Object({ from: imports.PLACE, rows: imports.ROWS }, strict),
+    answer: Type.Object({ import: imports.IMPORT, rows: imports.REPORTS }),
+  },
 } satisfies Record<string, Form>
 
 /** Written out, so that two types of the same fields are the same however they were made. */
@@ -241,15 +274,7 @@ type Same<A, B> =
     : false
 
 /** Of the client, beside routes that are being made. */
-type Awaited =
-  | `${string} /applications/:application/manifest${string}`
-  | `${string} /imports${string}`
-  | 'GET /applications/:application/permissions'
-  | 'GET /audit/export'
-  | 'GET /audit/state'
-  | 'GET /export'
-  | 'GET /statistics'
-  | 'DELETE /users/:user/tokens/:token'
+type Awaited = 'GET /audit/export' | 'GET /audit/state' | 'GET /statistics' | 'DELETE /users/:user/tokens/:token'
 
 /** The addresses where client and server differ, or that one of them lacks. */
 type Different =

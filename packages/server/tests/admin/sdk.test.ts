@@ -167,6 +167,37 @@ for (const database of databases) {
     )
     assert.deepEqual(await admin.audit.list({ target: NOBODY }).toArray(), [])
 
+    const { manifest } = await admin.manifest.get('shop')
+    const grown = { manifest: { ...manifest, permissions: [...manifest.permissions, { slug: 'close_shop' }] } }
+    const plan = await admin.manifest.plan('shop', grown)
+    assert.deepEqual([plan.changes.map(({ change }) => change), plan.refused], [['permission_added'], []])
+    await assert.rejects(admin.manifest.apply('shop', grown, { ifMatch: '"x"' }), refusedAs('changed_meanwhile'))
+    assert.equal((await admin.manifest.apply('shop', grown, { ifMatch: plan.etag })).changes.length, 1)
+    assert.ok((await admin.manifest.get('shop')).manifest.permissions.some(({ slug }) => slug === 'close_shop'))
+
+    const rows = [{ email: 'ida@acme.test', first_name: 'Ida' }, { email: 'anna@acme.test' }, { email: 'no address' }]
+    const outcomes = ['created', 'existing', 'refused']
+    const checked = await admin.imports.check({ rows })
+    assert.deepEqual(
+      checked.rows.map(({ outcome }) => outcome),
+      outcomes,
+    )
+    const file = { kind: 'users', name: 'users.csv', digest: 'A'.repeat(43), total: 3 } as const
+    const begun = await admin.imports.start(file)
+    assert.equal((await admin.imports.start(file)).id, begun.id)
+    const taken = await admin.imports.rows(begun.id, { from: 0, rows })
+    assert.deepEqual(
+      taken.rows.map(({ outcome }) => outcome),
+      outcomes,
+    )
+    await assert.rejects(admin.imports.rows(begun.id, { from: 0, rows }), refusedAs('rows_out_of_order'))
+    assert.deepEqual(await admin.imports.get(begun.id), taken.import)
+    assert.deepEqual(await admin.imports.list().toArray(), [taken.import])
+
+    const house = await allOf(admin.export())
+    assert.ok(house.some((line) => line.includes('ida@acme.test')))
+    assert.equal(JSON.parse(house.at(-1) ?? '').end, true)
+
     await admin.users.remove(eva.id)
     await assert.rejects(admin.users.get(eva.id), refusedAs('not_found'))
 

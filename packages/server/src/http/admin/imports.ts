@@ -29,10 +29,10 @@ const ROW = Type.Object(
   },
   strict,
 )
-const ROWS = Type.Array(ROW, { minItems: 1, maxItems: MAX_ROWS })
-const PLACE = Type.Integer({ minimum: 0, maximum: 10_000_000 })
+export const ROWS = Type.Array(ROW, { minItems: 1, maxItems: MAX_ROWS })
+export const PLACE = Type.Integer({ minimum: 0, maximum: 10_000_000 })
 
-const OPTIONS = Type.Object(
+export const OPTIONS = Type.Object(
   {
     managed_by: optional(Type.Union([ID, Type.Null()])),
     company: optional(Type.Union([ID, Type.Null()])),
@@ -41,7 +41,7 @@ const OPTIONS = Type.Object(
   strict,
 )
 
-const IMPORT = Type.Object({
+export const IMPORT = Type.Object({
   id: ID,
   kind: Type.Enum(['users']),
   name: Type.String(),
@@ -58,7 +58,7 @@ const IMPORT = Type.Object({
   finished_at: maybe(MOMENT),
 })
 
-const REPORTS = Type.Array(
+export const REPORTS = Type.Array(
   Type.Object({
     row: Type.Integer({ description: 'Its place in the file, from 0' }),
     outcome: Type.Enum(['created', 'existing', 'refused']),
