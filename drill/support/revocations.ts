@@ -4,6 +4,7 @@ import {
   changePassword,
   deleteUser,
   endSeat,
+  endToken,
   removeMember,
   switchApplication,
   switchUser,
@@ -11,7 +12,6 @@ import {
 import { endCredentials } from '../../packages/server/src/credentials/ending.ts'
 import { hashPassword } from '../../packages/server/src/credentials/password-hash.ts'
 import { secretHash } from '../../packages/server/src/credentials/secrets.ts'
-import { revokeTokenById } from '../../packages/server/src/credentials/token-store.ts'
 import { STANDS } from '../../packages/server/src/db/tables.ts'
 import type { HouseFile } from '../../packages/server/src/imports/house-schema.ts'
 import { APPLICATION, COMPANY, PASSWORD } from './house.ts'
@@ -231,7 +231,7 @@ async function revokeToken({ ctx, token }: Scene): Promise<void> {
     .select('id')
     .where('hash', '=', secretHash(token))
     .executeTakeFirstOrThrow()
-  await ctx.db.transaction((tx) => revokeTokenById(tx, id, ctx.now()))
+  await endToken(ctx, COMMAND_LINE, id)
 }
 
 async function idsOf(ctx: Context): Promise<{ userId: string; companyId: string }> {

@@ -1,7 +1,9 @@
+import { setImmediate } from 'node:timers/promises'
+import { sql } from 'kysely'
 import type { Db } from '../db/database.ts'
 import type { EntryRow } from './entry.ts'
 
-export type AuditQuery = {
+export type AuditFilter = {
   companyId?: string | undefined
   /** Who acted, or whom or what it was done to: an id. */
   actor?: string | undefined
@@ -9,29 +11,116 @@ export type AuditQuery = {
   act?: string | undefined
   from?: number | undefined
   until?: number | undefined
-  /** The id of the last one that was told. */
-  before?: string | undefined
-  limit: number
 }
+
+/** An entry's place in a list. */
+export type EntryPlace = { at: number; id: string }
+
+export type AuditQuery = AuditFilter & { after?: EntryPlace | undefined; limit: number }
 
 export type ReadEntry = EntryRow & { personal: string | null; source: string | null }
 
-/** The newest first. */
+/** The first of these that is asked for is the index that is read, the others are looked for in it: the fewest entries first. */
+const COLUMNS = [
+  ['target_id', 'target'],
+  ['company_id', 'companyId'],
+  ['actor_id', 'actor'],
+  ['act', 'act'],
+] as const
+
+/** So many entries are looked through by one statement, however few of them are asked for. */
+const WINDOW = 2_000
+
+/** The newest first. Fewer than the limit are all that there are. */
 export async function listEntries(db: Db, wanted: AuditQuery): Promise<ReadEntry[]> {
+  const asked = COLUMNS.filter(([, name]) => wanted[name] !== undefined)
+  if (asked.length < 2) return readWindow(db, wanted, asked, wanted.limit)
+  const found: ReadEntry[] = []
+  for (let { after } = wanted; ; ) {
+    const left = { ...wanted, after, limit: wanted.limit - found.length }
+    found.push(...(await readWindow(db, left, asked, WINDOW)))
+    after = found.length < wanted.limit ? await windowEnd(db, left, asked) : undefined
+    if (!after) return found
+    // Others are served between two windows.
+    await setImmediate()
+  }
+}
+
+type Asked = readonly (typeof COLUMNS)[number][]
+
+/** What is asked for of the next so many entries of the first thing that is asked for. */
+async function readWindow(db: Db, wanted: AuditQuery, asked: Asked, size: number): Promise<ReadEntry[]> {
   let query = db
-    .selectFrom('audit_entries as a')
-    .leftJoin('audit_personal as p', (join) => join.onRef('p.entry_id', '=', 'a.id').on('p.part', '=', 'about'))
-    .leftJoin('audit_personal as f', (join) => join.onRef('f.entry_id', '=', 'a.id').on('f.part', '=', 'source'))
-    .selectAll('a')
-    .select(['p.data as personal', 'f.data as source'])
+    .selectFrom(windowOf(db, wanted, asked).selectAll().limit(size).as('a'))
+    .selectAll()
+    .orderBy('a.at', 'desc')
     .orderBy('a.id', 'desc')
     .limit(wanted.limit)
-  if (wanted.companyId !== undefined) query = query.where('a.company_id', '=', wanted.companyId)
-  if (wanted.actor !== undefined) query = query.where('a.actor_id', '=', wanted.actor)
-  if (wanted.target !== undefined) query = query.where('a.target_id', '=', wanted.target)
-  if (wanted.act !== undefined) query = query.where('a.act', '=', wanted.act)
-  if (wanted.from !== undefined) query = query.where('a.at', '>=', wanted.from)
-  if (wanted.until !== undefined) query = query.where('a.at', '<', wanted.until)
-  if (wanted.before !== undefined) query = query.where('a.id', '<', wanted.before)
-  return query.execute()
+  for (const [column, name] of asked.slice(1)) query = query.where(`a.${column}`, '=', wanted[name] ?? '')
+  return withPersonal(db, await query.execute())
+}
+
+async function withPersonal(db: Db, entries: readonly EntryRow[]): Promise<ReadEntry[]> {
+  if (entries.length === 0) return []
+  const ids = entries.map(({ id }) => id)
+  const rows = await db
+    .selectFrom('audit_personal')
+    .select(['entry_id', 'part', 'data'])
+    .where('entry_id', 'in', ids)
+    .execute()
+  const parts = new Map(rows.map((row) => [`${row.part} ${row.entry_id}`, row.data]))
+  const partOf = (part: string, { id }: EntryRow) => parts.get(`${part} ${id}`) ?? null
+  return entries.map((entry) => ({ ...entry, personal: partOf('about', entry), source: partOf('source', entry) }))
+}
+
+/** The last place of that window; undefined where it is the last one. */
+async function windowEnd(db: Db, wanted: AuditQuery, asked: Asked): Promise<EntryPlace | undefined> {
+  return windowOf(db, wanted, asked)
+    .select(['at', 'id'])
+    .offset(WINDOW - 1)
+    .limit(1)
+    .executeTakeFirst()
+}
+
+function windowOf(db: Db, { from, until, after, ...wanted }: AuditQuery, [first]: Asked) {
+  let query = db.selectFrom('audit_entries').orderBy('at', 'desc').orderBy('id', 'desc')
+  if (first) query = query.where(first[0], '=', wanted[first[1]] ?? '')
+  if (from !== undefined) query = query.where('at', '>=', from)
+  if (until !== undefined) query = query.where('at', '<', until)
+  return after ? query.where(sql<boolean>`(at, id) < (${after.at}, ${after.id})`) : query
+}
+
+export type AuditState = {
+  oldest: number | null
+  /** Written, and not in the chain yet: seconds, while all is well. Counted up to a thousand. */
+  unsealed: number
+  end: { seq: number; at: number; mac: string } | null
+}
+
+const COUNTED_TO = 1_000
+
+export async function auditState(db: Db): Promise<AuditState> {
+  const oldest = await db
+    .selectFrom('audit_entries')
+    .select('at')
+    .orderBy('at')
+    .orderBy('id')
+    .limit(1)
+    .executeTakeFirst()
+  const unsealed = await db
+    .selectFrom((e) => e.selectFrom('audit_entries').select('id').where('seq', 'is', null).limit(COUNTED_TO).as('u'))
+    .select((e) => e.fn.countAll<number>().as('count'))
+    .executeTakeFirstOrThrow()
+  const end = await db
+    .selectFrom('audit_entries')
+    .select(['seq', 'at', 'mac'])
+    .where('seq', 'is not', null)
+    .orderBy('seq', 'desc')
+    .limit(1)
+    .executeTakeFirst()
+  return {
+    oldest: oldest?.at ?? null,
+    unsealed: Number(unsealed.count),
+    end: end ? { seq: end.seq ?? 0, at: end.at, mac: end.mac ?? '' } : null,
+  }
 }

@@ -14,7 +14,7 @@ import { emailHash } from './email-hash.ts'
 import { endCredentials } from './ending.ts'
 import { deleteAddressesOfUser } from './known-address-store.ts'
 import { deleteThrottlesOfUser } from './throttle-store.ts'
-import { deleteTokensOfUser, pseudonymiseSupporter, revokeTokenById } from './token-store.ts'
+import { deleteTokensOfUser, findToken, pseudonymiseSupporter, revokeTokenByHash } from './token-store.ts'
 
 // What happens to a user, a member or an application, and what ends with it: each act draws one transaction.
 
@@ -61,12 +61,25 @@ export async function signOutApplication(ctx: Context, by: By, applicationId: st
   })
 }
 
-/** One session, by its id. */
-export async function endToken(ctx: Context, by: By, id: string): Promise<'revoked' | 'already' | 'unknown'> {
+/** One session, by its id; of this user, where one is named. */
+export async function endToken(
+  ctx: Context,
+  by: By,
+  id: string,
+  userId?: string,
+): Promise<'revoked' | 'already' | 'unknown'> {
   return actInTransaction(ctx, by, async (tx) => {
-    const state = await revokeTokenById(tx, id, ctx.now())
-    if (state === 'revoked') await audit(ctx, tx, by, { act: 'token.revoked', target: { kind: 'token', id } })
-    return state
+    const token = await findToken(tx, id)
+    if (!token || (userId !== undefined && token.userId !== userId)) return 'unknown'
+    if (!(await revokeTokenByHash(tx, token.hash, ctx.now()))) return 'already'
+    const { applicationId } = token
+    await audit(ctx, tx, by, {
+      act: 'token.revoked',
+      target: { kind: 'token', id },
+      applicationId,
+      data: { user: token.userId },
+    })
+    return 'revoked'
   })
 }
 

@@ -22,11 +22,17 @@ export async function findTokenId(db: Db, hash: string): Promise<string | undefi
   return (await db.selectFrom('tokens').select('id').where('hash', '=', hash).executeTakeFirst())?.id
 }
 
-/** By the id that `token list` shows. */
-export async function revokeTokenById(db: Db, id: string, now: number): Promise<'revoked' | 'already' | 'unknown'> {
-  const row = await db.selectFrom('tokens').select(['hash', 'revoked_at']).where('id', '=', id).executeTakeFirst()
-  if (!row) return 'unknown'
-  return (await revokeTokenByHash(db, row.hash, now)) ? 'revoked' : 'already'
+/** By the id that lists show. */
+export async function findToken(
+  db: Db,
+  id: string,
+): Promise<{ hash: string; userId: string; applicationId: string } | undefined> {
+  const row = await db
+    .selectFrom('tokens')
+    .select(['hash', 'user_id', 'application_id'])
+    .where('id', '=', id)
+    .executeTakeFirst()
+  return row && { hash: row.hash, userId: row.user_id, applicationId: row.application_id }
 }
 
 export type ListedToken = {

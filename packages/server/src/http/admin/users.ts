@@ -1,7 +1,7 @@
 import type { FastifyInstance } from 'fastify'
 import { type Static, Type } from 'typebox'
 import type { Context } from '../../context.ts'
-import { deleteUser, signOutUser } from '../../credentials/accounts.ts'
+import { deleteUser, endToken, signOutUser } from '../../credentials/accounts.ts'
 import { listLiveTokens } from '../../credentials/token-store.ts'
 import { changeUser, createUser, setPassword } from '../../credentials/users.ts'
 import { listMemberships, type Membership } from '../../directory/membership-store.ts'
@@ -249,6 +249,25 @@ export function usersRoutes(app: FastifyInstance, ctx: Context): void {
     },
     async ({ by, params }) => {
       await signOutUser(ctx, by, (await requireUser(read, by.actor.power, params.user)).id)
+    },
+  )
+
+  adminRoute(
+    app,
+    {
+      method: 'DELETE',
+      url: '/users/:user/tokens/:token',
+      rule: { noun: 'tokens', access: 'write', powers: ['operator'] },
+      summary: 'Ends one session, from the very next request on',
+      description: 'Also of one that has ended already.',
+      params: { ...OF_USER, token: ID },
+      answers: { 204: null },
+      errors: ['not_found'],
+    },
+    async ({ by, params }) => {
+      const { id } = await requireUser(read, by.actor.power, params.user)
+      if ((await endToken(ctx, by, params.token.toLowerCase(), id)) === 'unknown')
+        throw new AppError('not_found', { detail: 'This user has no such session.' })
     },
   )
 
