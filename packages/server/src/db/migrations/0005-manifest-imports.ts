@@ -4,8 +4,8 @@ import type { SchemaDialect } from './dialect.ts'
 // biome-ignore lint/suspicious/noExplicitAny: Kysely's migrations run on a schema that is not typed yet.
 type Untyped = Kysely<any>
 
-/** Permissions that nobody shall be given any more, and users who move in from elsewhere. */
-export function manifestImports({ time, text, clustered }: SchemaDialect) {
+/** Permissions that nobody shall be given any more, users who move in from elsewhere, and what lists and counts read by. */
+export function manifestImports({ time, text, sorted, clustered }: SchemaDialect) {
   return {
     async up(db: Untyped): Promise<void> {
       // Null: in use.
@@ -39,6 +39,45 @@ export function manifestImports({ time, text, clustered }: SchemaDialect) {
         .on('imports')
         .columns(['digest', 'kind', 'options'])
         .where(sql.ref('finished_at'), 'is', null)
+        .execute()
+
+      // Lists of the audit are of a span of time: by each thing that they can be limited to, one range of an index.
+      for (const column of ['company_id', 'target_id', 'actor_id'])
+        await db.schema.dropIndex(`audit_entries_${column}`).execute()
+      await db.schema
+        .createIndex('audit_entries_company_id')
+        .on('audit_entries')
+        .columns(['company_id', 'at', 'id'])
+        .where(sql.ref('company_id'), 'is not', null)
+        .execute()
+      for (const column of ['target_id', 'actor_id', 'act'])
+        await db.schema
+          .createIndex(`audit_entries_${column}`)
+          .on('audit_entries')
+          .columns([column, 'at', 'id'])
+          .execute()
+      await db.schema.createIndex('audit_entries_at').on('audit_entries').columns(['at', 'id']).execute()
+
+      // Users are listed by their address; on SQLite texts are sorted by code point anyway.
+      if (sorted !== 'text')
+        await db.schema
+          .alterTable('users')
+          .alterColumn('email', (c) => c.setDataType(sorted))
+          .execute()
+
+      // Who signed in, and when last, without the tokens themselves (docs/decisions/0015-statistics.md).
+      await db.schema.dropIndex('tokens_user').execute()
+      await db.schema
+        .createIndex('tokens_user')
+        .on('tokens')
+        .columns(['user_id', 'issued_at', 'application_id', 'impersonation_id'])
+        .execute()
+      // For those that end soon.
+      await db.schema
+        .createIndex('api_keys_expiry')
+        .on('api_keys')
+        .columns(['expires_at', 'id'])
+        .where(sql.ref('revoked_at'), 'is', null)
         .execute()
     },
   }

@@ -3,6 +3,7 @@ import type { Context } from '../../context.ts'
 import { apiKeysRoutes } from './api-keys.ts'
 import { applicationsRoutes } from './applications.ts'
 import { auditRoutes } from './audit.ts'
+import { auditExportRoutes } from './audit-export.ts'
 import { companiesRoutes } from './companies.ts'
 import { compileLate } from './compilers.ts'
 import { explainRoutes } from './explain.ts'
@@ -14,6 +15,7 @@ import { manifestRoutes } from './manifest.ts'
 import { membersRoutes } from './members.ts'
 import { rolesRoutes } from './roles.ts'
 import { guard } from './route.ts'
+import { statisticsRoutes } from './statistics.ts'
 import { usersRoutes } from './users.ts'
 
 /** Where the admin API is. */
@@ -40,5 +42,7 @@ export function adminRoutes(ctx: Context): (app: FastifyInstance) => Promise<voi
     auditRoutes(app, ctx)
     importsRoutes(app, ctx)
     exportRoutes(app, ctx)
+    auditExportRoutes(app, ctx)
+    statisticsRoutes(app, ctx)
   }
 }
