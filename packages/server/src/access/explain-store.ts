@@ -53,18 +53,28 @@ export async function listLicensedApplications(db: Db, companyId: string): Promi
   return rows.map((row) => row.application_id)
 }
 
-export async function findMembership(db: Db, userId: string, companyId: string) {
+export async function listMembershipsOf(db: Db, companyId: string, userIds: readonly string[]) {
   return db
     .selectFrom('memberships')
-    .select(['active', 'role', 'joined_at'])
-    .where('user_id', '=', userId)
+    .select(['user_id', 'active', 'role', 'joined_at'])
     .where('company_id', '=', companyId)
+    .where('user_id', 'in', userIds)
     .where('left_at', 'is', null)
-    .executeTakeFirst()
+    .execute()
 }
 
-/** One user, one company, one application; the company and the application are there, all else may be missing. */
-export type Place = { userId: string; companyId: string; applicationId: string }
+export async function listSeatsOf(db: Db, { companyId, applicationId }: Place, userIds: readonly string[]) {
+  return db
+    .selectFrom('seats')
+    .select(['user_id', 'starts_at', 'ends_at'])
+    .where('company_id', '=', companyId)
+    .where('application_id', '=', applicationId)
+    .where('user_id', 'in', userIds)
+    .execute()
+}
+
+/** One company, one application, which are there; all else may be missing. */
+export type Place = { companyId: string; applicationId: string }
 
 export async function findLicense(db: Db, { companyId, applicationId }: Place) {
   return db
@@ -102,23 +112,18 @@ export type StoredGrant = {
   revokedAt: number | null
 }
 
-/** Each permission that a grant gives, once per grant, those taken away too. */
-export async function listGrants(db: Db, place: Place): Promise<StoredGrant[]> {
+/** By user: each permission that a grant gives, once per grant, those taken away too. */
+export async function listGrantsOf(
+  db: Db,
+  place: Place,
+  userIds: readonly string[],
+): Promise<Map<string, StoredGrant[]>> {
   const rows = await db
     .selectFrom('grants as g')
     .leftJoin('roles as r', 'r.id', 'g.role_id')
-    .leftJoin('role_permissions as p', 'p.role_id', 'g.role_id')
-    .select([
-      'g.permission_id',
-      'g.role_id',
-      'p.permission_id as of_role',
-      'r.key',
-      'r.name',
-      'g.starts_at',
-      'g.ends_at',
-    ])
+    .select(['g.user_id', 'g.permission_id', 'g.role_id', 'r.key', 'r.name', 'g.starts_at', 'g.ends_at'])
     .select(['g.granted_by', 'g.granted_at', 'g.reason', 'g.revoked_at'])
-    .where('g.user_id', '=', place.userId)
+    .where('g.user_id', 'in', userIds)
     .where('g.application_id', '=', place.applicationId)
     .where('g.company_id', '=', place.companyId)
     .orderBy('g.granted_at')
@@ -128,11 +133,15 @@ export async function listGrants(db: Db, place: Place): Promise<StoredGrant[]> {
     db,
     rows.map((row) => row.granted_by),
   )
-  return rows.flatMap((row) => {
-    const permission = row.permission_id ?? row.of_role
-    if (permission === null) return [] // A role that is empty gives nothing.
-    return {
-      permission,
+  const ofRoles = await listPermissionsOfRoles(
+    db,
+    rows.flatMap((row) => row.role_id ?? []),
+  )
+  const grants = new Map<string, StoredGrant[]>(userIds.map((id) => [id, []]))
+  for (const row of rows) {
+    // A role that is empty gives nothing.
+    const permissions = row.role_id === null ? [row.permission_id ?? 0] : (ofRoles.get(row.role_id) ?? [])
+    const common = {
       through: row.role_id === null ? { kind: 'direct' } : { kind: 'role', role: row.role_id },
       role: row.key === null || row.name === null ? null : { key: row.key, name: row.name },
       startsAt: row.starts_at,
@@ -141,8 +150,22 @@ export async function listGrants(db: Db, place: Place): Promise<StoredGrant[]> {
       givenAt: row.granted_at,
       reason: row.reason,
       revokedAt: row.revoked_at === STANDS ? null : row.revoked_at,
-    } satisfies StoredGrant
-  })
+    } satisfies Omit<StoredGrant, 'permission'>
+    for (const permission of permissions) grants.get(row.user_id)?.push({ permission, ...common })
+  }
+  return grants
+}
+
+async function listPermissionsOfRoles(db: Db, roleIds: readonly number[]): Promise<Map<number, number[]>> {
+  const permissions = new Map<number, number[]>(roleIds.map((id) => [id, []]))
+  if (permissions.size === 0) return permissions
+  const rows = await db
+    .selectFrom('role_permissions')
+    .select(['role_id', 'permission_id'])
+    .where('role_id', 'in', [...permissions.keys()])
+    .execute()
+  for (const row of rows) permissions.get(row.role_id)?.push(row.permission_id)
+  return permissions
 }
 
 /** Who `key:<id>` and `user:<id>` are, in words; what is in words already is left as it is. */

@@ -31,6 +31,7 @@ type Row = Awaited<ReturnType<ReturnType<typeof selectLicenses>['execute']>>[num
 
 async function withSets(db: Db, rows: readonly Row[]): Promise<StoredLicense[]> {
   const licenses: StoredLicense[] = []
+  const roles = await listRoleKeys(db, rows)
   for (const row of rows) {
     const key = { companyId: row.company_id, applicationId: row.application_id }
     licenses.push({
@@ -43,7 +44,7 @@ async function withSets(db: Db, rows: readonly Row[]): Promise<StoredLicense[]> 
       seatsHeld: row.seats_held,
       isSuspended: row.suspended === 1,
       includes: row.includes_all === 1 ? 'all' : await listIncludedSlugs(db, key),
-      roles: await listRoleKeys(db, key),
+      roles: roles.get(JSON.stringify(key)) ?? [],
       note: row.note,
       createdAt: row.created_at,
       updatedAt: row.updated_at,
@@ -63,15 +64,22 @@ async function listIncludedSlugs(db: Db, { companyId, applicationId }: LicenseKe
   return rows.map((row) => row.slug).sort()
 }
 
-async function listRoleKeys(db: Db, { companyId, applicationId }: LicenseKey): Promise<string[]> {
+/** Of all of these at once: of one company, or for one application. */
+async function listRoleKeys(db: Db, licenses: readonly Row[]): Promise<Map<string, string[]>> {
+  const keys = new Map<string, string[]>()
+  if (licenses.length === 0) return keys
   const rows = await db
     .selectFrom('license_roles as k')
     .innerJoin('roles as r', 'r.id', 'k.role_id')
-    .select('r.key')
-    .where('k.company_id', '=', companyId)
-    .where('k.application_id', '=', applicationId)
+    .select(['k.company_id', 'k.application_id', 'r.key'])
+    .where('k.company_id', 'in', [...new Set(licenses.map((row) => row.company_id))])
+    .where('k.application_id', 'in', [...new Set(licenses.map((row) => row.application_id))])
     .execute()
-  return rows.map((row) => row.key).sort()
+  for (const row of rows) {
+    const license = JSON.stringify({ companyId: row.company_id, applicationId: row.application_id })
+    keys.set(license, [...(keys.get(license) ?? []), row.key].sort())
+  }
+  return keys
 }
 
 export async function findLicense(db: Db, key: LicenseKey): Promise<StoredLicense | undefined> {

@@ -40,59 +40,82 @@ export type UserQuery = {
 }
 
 /**
- * The users whose address or name begins with a text, each once, in the order of what they are found by. Reads one range of the
- * index; within a company it reads the company's members instead.
+ * The users whose address or name begins with a text, each once, in the order of what they are found by; without a text by their
+ * address. Reads one range of an index; within a company it reads the company's people instead.
  */
-export async function searchUsers(db: Db, { q, memberOf, companyId, after, limit }: UserQuery): Promise<UserPlace[]> {
-  const prefix = searchTerm(q)
-  let query = db
-    .selectFrom('user_terms as t')
-    .select(['t.term', 't.user_id as id'])
-    .orderBy('t.term')
-    .orderBy('t.user_id')
-    .limit(limit)
+export async function searchUsers(db: Db, wanted: UserQuery): Promise<UserPlace[]> {
+  const prefix = searchTerm(wanted.q)
   const end = afterPrefix(prefix)
-  if (end === undefined) {
-    // Without a text, the address alone: each user has one.
-    query = query.innerJoin('users as u', (join) =>
-      join.onRef('u.id', '=', 't.user_id').onRef('u.email', '=', 't.term'),
-    )
-  } else {
-    query = query
-      .where('t.term', '>=', prefix)
-      .where('t.term', '<', end)
-      // The first of a user's terms that begin so.
-      .where((e) =>
-        e.not(
-          e.exists(
-            e
-              .selectFrom('user_terms as o')
-              .select('o.term')
-              .whereRef('o.user_id', '=', 't.user_id')
-              .where('o.term', '>=', prefix)
-              .whereRef('o.term', '<', 't.term'),
-          ),
-        ),
-      )
-  }
+  return end === undefined ? listByAddress(db, wanted) : listByTerm(db, wanted, prefix, end)
+}
+
+async function listByAddress(db: Db, { memberOf, companyId, after, limit }: UserQuery): Promise<UserPlace[]> {
+  const people = peopleOf(db, memberOf, companyId)
+  // No two have one address.
+  const isAfter = after ? sql<boolean>`u.email > ${after.term}` : sql<boolean>`true`
+  if (people)
+    return db
+      .selectFrom(people.as('c'))
+      .crossJoin('users as u')
+      .select(['u.email as term', 'u.id'])
+      .whereRef('u.id', '=', 'c.user_id')
+      .where('u.deleted_at', 'is', null)
+      .where(isAfter)
+      .orderBy('u.email')
+      .limit(limit)
+      .execute()
+  return db
+    .selectFrom('users as u')
+    .select(['u.email as term', 'u.id'])
+    .where('u.deleted_at', 'is', null)
+    .where(isAfter)
+    .orderBy('u.email')
+    .limit(limit)
+    .execute()
+}
+
+async function listByTerm(
+  db: Db,
+  { memberOf, companyId, after, limit }: UserQuery,
+  prefix: string,
+  end: string,
+): Promise<UserPlace[]> {
+  const people = peopleOf(db, memberOf, companyId)
+  const wanted = sql<boolean>`t.term >= ${prefix} and t.term < ${end}
+    and not exists (select 1 from user_terms as o where o.user_id = t.user_id and o.term >= ${prefix} and o.term < t.term)`
   // One comparison of both, so that it is one range of the index.
-  if (after) query = query.where(sql<boolean>`(t.term, t.user_id) > (${after.term}, ${after.id})`)
-  if (memberOf !== undefined)
-    query = query.where('t.user_id', 'in', (e) =>
-      e
-        .selectFrom('memberships as m')
-        .select('m.user_id')
-        .where('m.company_id', '=', memberOf)
-        .where('m.left_at', 'is', null),
-    )
-  if (companyId !== undefined)
-    query = query.where('t.user_id', 'in', (e) =>
-      e
-        .selectFrom('memberships as m')
-        .select('m.user_id')
-        .where('m.company_id', '=', companyId)
-        .where('m.left_at', 'is', null)
-        .union(e.selectFrom('users as w').select('w.id as user_id').where('w.managed_by', '=', companyId)),
-    )
-  return query.execute()
+  const isAfter = after ? sql<boolean>`(t.term, t.user_id) > (${after.term}, ${after.id})` : sql<boolean>`true`
+  if (people)
+    return db
+      .selectFrom(people.as('c'))
+      .crossJoin('user_terms as t')
+      .select(['t.term', 't.user_id as id'])
+      .whereRef('t.user_id', '=', 'c.user_id')
+      .where(wanted)
+      .where(isAfter)
+      .orderBy('t.term')
+      .orderBy('t.user_id')
+      .limit(limit)
+      .execute()
+  return (
+    db
+      .selectFrom('user_terms as t')
+      .select(['t.term', 't.user_id as id'])
+      // The first of a user's terms that begin so.
+      .where(wanted)
+      .where(isAfter)
+      .orderBy('t.term')
+      .orderBy('t.user_id')
+      .limit(limit)
+      .execute()
+  )
+}
+
+/** A company's members, or them and whom it manages. Joined by CROSS JOIN, which SQLite takes for an order: these first. */
+function peopleOf(db: Db, memberOf: string | undefined, companyId: string | undefined) {
+  const members = (id: string) =>
+    db.selectFrom('memberships').select('user_id').where('company_id', '=', id).where('left_at', 'is', null)
+  if (memberOf !== undefined) return members(memberOf)
+  if (companyId === undefined) return undefined
+  return members(companyId).union(db.selectFrom('users').select('id as user_id').where('managed_by', '=', companyId))
 }

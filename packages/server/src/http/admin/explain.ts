@@ -1,10 +1,10 @@
-import { setImmediate } from 'node:timers/promises'
 import type { FastifyInstance } from 'fastify'
 import { type Static, Type } from 'typebox'
 import {
   type ExplainedApplication,
   loadExplainedApplication,
   loadSituation,
+  loadSituations,
   type Told,
   tell,
 } from '../../access/explain-facts.ts'
@@ -132,11 +132,11 @@ export function explainRoutes(app: FastifyInstance, ctx: Context): void {
       const now = readAt(ctx, query.at)
       const { page, company } = await seatsOf(ctx, by.actor.power, { ...query, application: application.id })
       const items: Static<typeof HOLDER>[] = []
-      for (const { user } of page.items) {
-        // On SQLite nothing here leaves the thread: others get their turn between two.
-        await setImmediate()
-        const told = tell(await loadSituation(read, user, company, application), query.permission, now)
-        if (told.explanation.allowed) items.push({ user: showPerson(user), grants: showWays(told, 'in_force') })
+      const people = page.items.map(({ user }) => user)
+      for await (const situation of loadSituations(read, people, company, application)) {
+        const told = tell(situation, query.permission, now)
+        if (told.explanation.allowed)
+          items.push({ user: showPerson(situation.who), grants: showWays(told, 'in_force') })
       }
       return { items, next_cursor: page.next_cursor }
     },
@@ -156,18 +156,17 @@ export function explainRoutes(app: FastifyInstance, ctx: Context): void {
     async ({ by, query }) => {
       const now = readAt(ctx, query.at)
       const { page, company } = await seatsOf(ctx, by.actor.power, query)
-      const applications = new Map<string, ExplainedApplication>()
       const items: Static<typeof MEMBER_RIGHTS>[] = []
-      for (const { user, applicationId } of page.items) {
-        await setImmediate()
-        const application = applications.get(applicationId) ?? (await explained(by.actor.power, applicationId))
-        applications.set(applicationId, application)
-        const situation = await loadSituation(read, user, company, application)
-        items.push({
-          user: showPerson(user),
-          application: applicationId,
-          permissions: effective(application.tree, situation, now),
-        })
+      // They come by application.
+      for (const [applicationId, seats] of Map.groupBy(page.items, (item) => item.applicationId)) {
+        const application = await explained(by.actor.power, applicationId)
+        const people = seats.map(({ user }) => user)
+        for await (const situation of loadSituations(read, people, company, application))
+          items.push({
+            user: showPerson(situation.who),
+            application: applicationId,
+            permissions: effective(application.tree, situation, now),
+          })
       }
       return { items, next_cursor: page.next_cursor }
     },
