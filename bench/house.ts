@@ -13,7 +13,7 @@ export const PASSWORD = 'the one password of the bench house'
 export const COMPANIES_OF_USER = 3
 export const PERMISSIONS_OF_SEAT = 10
 
-const COMPANIES = 300
+export const COMPANIES = 300
 // Of one length, so that all answers have one size.
 const MODULES = ['invoices', 'projects', 'articles']
 const ACTIONS = ['list', 'create', 'edit', 'delete', 'approve', 'export', 'import', 'archive', 'assign', 'comment']
@@ -21,7 +21,8 @@ const TOKENS_OF_USER = 2
 const DAY = 86_400_000
 const BATCH = 1_000
 
-export type House = { emails: string[]; tokens: string[] }
+/** `key`: an API key of an operator. */
+export type House = { emails: string[]; tokens: string[]; key: string }
 
 export type Size = {
   users: number
@@ -32,7 +33,7 @@ export type Size = {
 
 /**
  * A house straight into the tables: each user is a member of three of 300 companies and has, by default, ten grants in each, eight
- * direct and two through roles. All have one password; the tokens have not been used for an hour.
+ * direct and two through roles. All have one password; the tokens have not been used for an hour. One act for each user is in the audit.
  */
 export async function fillHouse(
   address: DatabaseAddress,
@@ -46,6 +47,7 @@ export async function fillHouse(
     const now = Date.now()
     const password = await hashPassword(PASSWORD)
     const emails = Array.from({ length: users }, (_, n) => `user${n}@bench.test`)
+    const key = newSecret('clk_')
     const tokens = Array.from({ length: wanted }, () => newSecret('clt_'))
     await db.transaction(async (tx) => {
       const items = await insertApplication(tx, now)
@@ -53,9 +55,10 @@ export async function fillHouse(
       await insertUsers(tx, emails, password, now)
       await insertRights(tx, { users, grants }, items, now)
       await insertTokens(tx, tokens, users, now)
+      await insertKey(tx, key, now)
     })
     await settle(db)
-    return { emails, tokens }
+    return { emails, tokens, key }
   } finally {
     await db.close()
   }
@@ -212,6 +215,34 @@ async function insertRights(
       join seats s on s.user_id = m.user_id and s.application_id = ${application} and s.company_id = m.company_id
       join bench_items i on i.module = m.module
         and i.nth < case when m.nth = 0 then ${sql.lit(grants - 2 * each)} else ${sql.lit(each)} end`.execute(tx)
+  // One act for each user, a second apart; as sealed, so that no server is busy with that.
+  await sql`insert into audit_entries (id, at, act, actor_kind, actor_id, target_kind, target_id, company_id,
+      application_id, data, seq, mac, key_id)
+    select '01990000-0000-7000-b000-' || (100000000000 + nth), ${at} - 1000 * nth,
+      case when nth % 1000 = 7 then 'role.deleted' when nth % 3 = 0 then 'user.changed' when nth % 3 = 1 then 'seat.given' else 'grant.given' end,
+      'key', 'bench', 'user', user_id, company_id, ${application}, '{}', nth, 'bench', 'bench'
+    from (select user_id, company_id, row_number() over () as nth from bench_members where nth = 0) m`.execute(tx)
+}
+
+async function insertKey(tx: Tx, key: string, now: number): Promise<void> {
+  await tx
+    .insertInto('api_keys')
+    .values({
+      id: '01990000-0000-7000-c000-000000000001',
+      hash: secretHash(key),
+      name: 'bench',
+      power: 'operator',
+      user_id: null,
+      company_id: null,
+      application_id: null,
+      scopes: '*',
+      created_by: 'bench',
+      created_at: now,
+      expires_at: END_OF_TIME,
+      last_used_at: 0,
+      revoked_at: null,
+    })
+    .execute()
 }
 
 async function insertTokens(tx: Tx, tokens: readonly string[], users: number, now: number): Promise<void> {
@@ -246,11 +277,11 @@ function row(...values: (string | number | null)[]): RawBuilder<unknown> {
   return sql`(${sql.join(values.map((value) => sql.lit(value)))})`
 }
 
-function userId(n: number): string {
+export function userId(n: number): string {
   return `01990000-0000-7000-8000-${String(n).padStart(12, '0')}`
 }
 
-function companyId(n: number): string {
+export function companyId(n: number): string {
   return `01990000-0000-7000-a000-${String(n).padStart(12, '0')}`
 }
 

@@ -1,5 +1,5 @@
 // npm run bench [-- --quick] [--database sqlite|postgres] [--users N] [--write]: look-ups and sign-ins beside what the
-// machine could do at most, start-up time and memory. Everything in one run, on a house of its own.
+// machine could do at most, lists, start-up time and memory. Everything in one run, on a house of its own.
 import { mkdtempSync, rmSync } from 'node:fs'
 import { loadavg, tmpdir } from 'node:os'
 import { join } from 'node:path'
@@ -7,6 +7,7 @@ import { parseArgs } from 'node:util'
 import type { DatabaseAddress } from '../packages/server/src/db/database.ts'
 import { startPostgres } from '../tools/postgres.ts'
 import { fillHouse, type House } from './house.ts'
+import { measureLists } from './lists.ts'
 import {
   type Lengths,
   measureLookUps,
@@ -120,6 +121,8 @@ async function measure(
   const signIns = await measureSignIns(server, house, lengths)
   say(`${on}: look-ups while sign-ins saturate …`)
   const amid = await measureLookUpsAmidSignIns(server, house, lengths)
+  say(`${on}: lists and searches …`)
+  const lists = await measureLists(on, users, server, house)
   const rows: Row[] = [
     {
       what: 'permission look-ups',
@@ -150,6 +153,7 @@ async function measure(
       p50: amid.p50,
       p99: amid.p99,
     },
+    ...lists,
   ]
   return { rows, house }
 }

@@ -9,6 +9,8 @@ export type Row = {
   beside?: string
   share?: number
   wanted: string
+  /** Whether what is wanted was reached, where a run ends by it. */
+  isMet?: boolean
   p50?: number
   p99?: number
 }
