@@ -40,7 +40,7 @@ export interface AuditState {
   /** Null: for good. */
   retention_days: number | null
   oldest_at: string | null
-  /** Not in the chain yet; counted up to ten thousand. */
+  /** Not in the chain yet; counted up to a thousand. */
   unsealed: number
   /** `anchor`, kept elsewhere, shows whether the end was cut off. */
   end: { seq: number; at: string; anchor: string } | null
