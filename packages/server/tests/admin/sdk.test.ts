@@ -57,9 +57,14 @@ for (const database of databases) {
     await admin.users.setPassword(eva.id, 'a bicycle made for two')
     await admin.seats.give({ company: ACME, user: eva.id, ...crm }, { ends_at: '2099-12-31' })
     const session = await server.license('crm').authenticate('eva@acme.test', 'a bicycle made for two')
-    assert.equal((await admin.tokens.list({ user: eva.id }).toArray())[0]?.application, 'crm')
-    await admin.users.signOut(eva.id)
+    const [token, more] = await admin.tokens.list({ user: eva.id }).toArray()
+    assert.ok(token && !more && token.application === 'crm')
+    await admin.tokens.remove({ user: eva.id, id: token.id })
     await assert.rejects(session.getPermissions(), { code: 'invalid_token' })
+    assert.deepEqual(await admin.tokens.list({ user: eva.id }).toArray(), [])
+    const another = await server.license('crm').authenticate('eva@acme.test', 'a bicycle made for two')
+    await admin.users.signOut(eva.id)
+    await assert.rejects(another.getPermissions(), { code: 'invalid_token' })
     assert.deepEqual(await emails(admin.users.list({ q: 'eva' })), ['eva@acme.test'])
 
     const initech = await admin.companies.create({ name: 'Initech' })
@@ -166,6 +171,20 @@ for (const database of databases) {
       [['user.created', eva.id]],
     )
     assert.deepEqual(await admin.audit.list({ target: NOBODY }).toArray(), [])
+    for (const [format, begin, end] of [
+      ['ndjson', /^\{"id":/, '{"end":true,"entries":1}'],
+      ['csv', /^id,at,act,/, /^end,1 entries,/],
+    ] as const) {
+      const filter = { format, target: eva.id, act: 'user.created' }
+      const lines = await allOf(admin.audit.export(filter))
+      assert.match(lines[0] ?? '', begin)
+      assert.ok(lines.some((line) => line.includes(eva.id)))
+      assert.match(lines.at(-1) ?? '', new RegExp(end))
+    }
+    assert.equal((await admin.audit.state()).retention_days, null)
+
+    const figures = await admin.statistics.get({ company: ACME, application: 'crm' })
+    assert.deepEqual([figures.company?.id, figures.applications.map(({ id }) => id)], [ACME, ['crm']])
 
     const { manifest } = await admin.manifest.get('shop')
     const grown = { manifest: { ...manifest, permissions: [...manifest.permissions, { slug: 'close_shop' }] } }

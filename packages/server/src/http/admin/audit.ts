@@ -44,7 +44,7 @@ export const FILTERS = {
   until: optional(Type.String({ maxLength: 40, description: 'The last day included, or a moment with its offset' })),
 }
 
-const STATE = Type.Object({
+export const STATE = Type.Object({
   retention_days: maybe(Type.Integer({ description: 'LICENSE_AUDIT_DAYS; null: kept for good' })),
   oldest_at: maybe(MOMENT),
   unsealed: Type.Integer({ description: 'Not in the chain yet; counted up to a thousand' }),

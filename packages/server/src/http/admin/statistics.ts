@@ -67,7 +67,7 @@ const EXPIRING = Type.Object({
 type Named = { id: string; name: string } | undefined
 type Known = StoredApplication | undefined
 
-const STATISTICS = Type.Object({
+export const STATISTICS = Type.Object({
   as_of: Type.String({
     format: 'date-time',
     description: 'When it was counted: within the last half minute, longer ago in a large house',
