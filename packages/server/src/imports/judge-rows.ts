@@ -1,4 +1,5 @@
-import { emailHash } from '../credentials/email-hash.ts'
+import { setImmediate } from 'node:timers/promises'
+import { emailHasher } from '../credentials/email-hash.ts'
 import type { Db } from '../db/database.ts'
 import { listDeletedEmails, listEmails, listUserIds } from '../directory/user-store.ts'
 import type { KeyRing } from '../keys/ring.ts'
@@ -21,13 +22,15 @@ export async function judgeRows(
   const read = withoutRepeated(rows.map((row) => readRow(row, now)))
   const ready = read.filter((each) => typeof each !== 'string')
   const emails = ready.map(({ email }) => email)
+  await setImmediate() // Reading so many rows takes as long as many an answer.
   const present = await listEmails(db, emails)
   const missing = emails.filter((email) => !present.has(email))
   const ids = await listUserIds(
     db,
     ready.flatMap(({ id }) => id ?? []),
   )
-  const hashes = takesUpDeleted ? new Map() : new Map(missing.map((email) => [email, emailHash(keys, email)]))
+  const hashOf = emailHasher(keys)
+  const hashes = takesUpDeleted ? new Map() : new Map(missing.map((email) => [email, hashOf(email)]))
   const deleted = await listDeletedEmails(db, [...hashes.values()])
   return read.map((each) => {
     if (typeof each === 'string') return refused(each)

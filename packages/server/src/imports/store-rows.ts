@@ -1,3 +1,4 @@
+import { setImmediate } from 'node:timers/promises'
 import { v7 as uuid } from 'uuid'
 import type { By } from '../audit/actor.ts'
 import { auditMany, type Happened } from '../audit/write.ts'
@@ -13,6 +14,9 @@ import { ID_TAKEN, type JudgedRow, type Outcome } from './judge-rows.ts'
 type Options = { importId: string; managedBy: string | null; companyId: string | null }
 type Created = ReadyRow & { id: string }
 
+/** Of a batch, how much is stored without a pause: on SQLite nobody else of this process is served meanwhile. */
+const PIECE = 50
+
 /** Stores those that are to be created, several rows a statement, and tells what became of each. */
 export async function storeRows(
   ctx: Context,
@@ -22,36 +26,47 @@ export async function storeRows(
   options: Options,
 ): Promise<{ outcomes: Outcome[]; isNewScheme: boolean }> {
   const wanted = judged.flatMap(({ ready }) => (ready ? { ...ready, id: ready.id ?? uuid() } : []))
+  const missed: Created[] = []
+  const hashes: string[] = []
+  for (let from = 0; from < wanted.length; from += PIECE) {
+    const piece = wanted.slice(from, from + PIECE)
+    const created = await storePiece(ctx, tx, by, piece, options)
+    hashes.push(...created.flatMap((row) => row.passwordHash ?? []))
+    if (created.length < piece.length) missed.push(...piece.filter((row) => !created.includes(row)))
+    await setImmediate()
+  }
+  const lost = await lostToOthers(tx, missed)
+  return {
+    outcomes: judged.map(({ outcome, ready }) => (ready && lost.get(ready.email)) ?? outcome),
+    isNewScheme: await noteSchemes(tx, hashes),
+  }
+}
+
+/** Those that were stored. */
+async function storePiece(
+  ctx: Context,
+  tx: Tx,
+  by: By,
+  rows: readonly Created[],
+  options: Options,
+): Promise<Created[]> {
   const now = ctx.now()
+  const { managedBy, companyId } = options
   const stored = await insertUsers(
     tx,
-    wanted.map((row) => rowOf(row, options.managedBy, now)),
+    rows.map((row) => rowOf(row, managedBy, now)),
   )
-  const created = wanted.filter((row) => stored.has(row.id))
+  const created = rows.filter((row) => stored.has(row.id))
   await insertUserTerms(tx, created)
-  const isNewScheme = await noteSchemes(
-    tx,
-    created.flatMap((row) => row.passwordHash ?? []),
-  )
-  const { companyId } = options
-  if (companyId !== null)
-    await insertNewMembers(
-      tx,
-      companyId,
-      created.map((row) => row.id),
-      now,
-    )
+  const ids = created.map((row) => row.id)
+  if (companyId !== null) await insertNewMembers(tx, companyId, ids, now)
   await auditMany(
     ctx,
     tx,
     by,
     created.flatMap((row) => happened(row, options)),
   )
-  const lost = await lostToOthers(
-    tx,
-    wanted.filter((row) => !stored.has(row.id)),
-  )
-  return { outcomes: judged.map(({ outcome, ready }) => (ready && lost.get(ready.email)) ?? outcome), isNewScheme }
+  return created
 }
 
 function rowOf(row: Created, managedBy: string | null, now: number) {

@@ -7,8 +7,13 @@ import type { KeyRing } from './ring.ts'
  * has an entry in named.ts, so that the key is not taken out unnoticed.
  */
 export function keyedHash(ring: KeyRing, purpose: string, text: string): string {
+  return keyedHasher(ring, purpose)(text)
+}
+
+/** The same of many texts. */
+export function keyedHasher(ring: KeyRing, purpose: string): (text: string) => string {
   const [first] = ring.keys.values()
   if (!first) throw new Error('the ring has no key')
   const key = Buffer.from(hkdfSync('sha256', first, Buffer.alloc(0), purpose, 32))
-  return createHmac('sha256', key).update(text).digest('base64url')
+  return (text) => createHmac('sha256', key).update(text).digest('base64url')
 }
