@@ -18,7 +18,13 @@ function fileOf(content: string | Uint8Array): string {
 }
 
 async function read(content: string | Uint8Array): Promise<ReadUser[]> {
-  return Array.fromAsync(readUsers(fileOf(content)))
+  return readFile(fileOf(content))
+}
+
+async function readFile(file: string): Promise<ReadUser[]> {
+  const found: ReadUser[] = []
+  for await (const each of readUsers(file)) found.push(each)
+  return found
 }
 
 async function rows(content: string | Uint8Array): Promise<object[]> {
@@ -210,7 +216,7 @@ test('a file that is none of users is refused as a whole, with what to do', asyn
     ['{"realm":"x","users":[{"email":"a@x.test"}]}\n', /jq -c '\.users\[\]'/],
   ] as const)
     await assert.rejects(read(text), (error) => error instanceof UnreadableFile && says.test(error.message), text)
-  await assert.rejects(Array.fromAsync(readUsers(join(folder, 'none'))), { code: 'ENOENT' })
+  await assert.rejects(readFile(join(folder, 'none')), { code: 'ENOENT' })
 })
 
 test('whoever stops reading leaves nothing open, and a long file is read as it is taken', async () => {

@@ -29,8 +29,6 @@ export async function emptyPlace(of: Pick<FullHouse, 'folder'>, kind: DatabaseKi
   return placeAt(folder, await addressFor(kind, folder))
 }
 
-export type Place = Awaited<ReturnType<typeof emptyPlace>>
-
 function addressFor(kind: DatabaseKind, folder: string): Promise<string> {
   return kind === 'postgres' ? newDatabase() : Promise.resolve(`sqlite:${join(folder, 'license.db')}`)
 }
