@@ -93,6 +93,7 @@ export function auditRoutes(app: FastifyInstance, ctx: Context): void {
     {
       method: 'GET',
       url: '/audit/state',
+      operation: 'audit.state',
       rule: { noun: 'audit', access: 'read', powers: ['operator', 'support'] },
       summary: 'Tells how long entries are kept, and where the chain ends',
       answers: { 200: STATE },

@@ -265,6 +265,7 @@ export function usersRoutes(app: FastifyInstance, ctx: Context): void {
     {
       method: 'DELETE',
       url: '/users/:user/tokens/:token',
+      operation: 'tokens.remove',
       rule: { noun: 'tokens', access: 'write', powers: ['operator'] },
       summary: 'Ends one session, from the very next request on',
       description: 'Also of one that has ended already.',

@@ -99,8 +99,8 @@ async function openAgain({ url, keys, known }: Stage): Promise<void> {
   for (const [method, path, body] of OPEN) {
     const wire = { method, path: `/api/v1/admin${path}`, headers, body: Buffer.from(JSON.stringify(body)) }
     const { status, text } = await send(url, wire)
-    // What is there already.
-    if (status >= 300 && status !== 409) throw new Error(`${path} was answered with ${status}: ${text}`)
+    // What is there already, and whoever was deleted.
+    if (status >= 300 && status !== 409 && status !== 404) throw new Error(`${path} was answered with ${status}: ${text}`)
   }
   for (const user of STAFF) {
     const path = `/api/v1/admin${OF_ACME}/members/${user}/grants`
