@@ -91,7 +91,7 @@ export function faultsOf(asked: Asked | undefined, wire: Wire, answer: Answer): 
   const holds = documented.types.get(type)
   if (documented.types.size === 0 && answer.text !== '') faults.push(`${status} has a body`)
   else if (documented.types.size > 0 && !holds) faults.push(`${status} is ${type || 'of no type'}`)
-  else if (holds && !holds(type === 'application/x-ndjson' ? answer.text : answer.body)) {
+  else if (holds && !holds(/json$/.test(type) && !/ndjson/.test(type) ? answer.body : answer.text)) {
     const { instancePath, message, params } = holds.errors?.[0] ?? {}
     const told = answer.body?.code ?? ''
     faults.push(`${status} ${told}: ${instancePath} ${message} ${JSON.stringify(params).slice(0, 100)}`)
