@@ -4,6 +4,7 @@ import { drill as backups } from './backups.ts'
 import { drill as boundedWork } from './bounded-work.ts'
 import { drill as crowd } from './crowd.ts'
 import { drill as diskFull } from './disk-full.ts'
+import { drill as generatedRequests } from './generated-requests.ts'
 import { drill as guessing } from './guessing.ts'
 import { drill as imports } from './import.ts'
 import { drill as kills } from './kills.ts'
@@ -44,6 +45,7 @@ const DRILLS: Record<string, Drill> = {
   import: imports,
   'disk-full': diskFull,
   'bounded-work': boundedWork,
+  'generated-requests': generatedRequests,
   'slow-clients': slowClients,
 }
 const DATABASES: Record<DatabaseKind, string> = { sqlite: 'SQLite', postgres: 'PostgreSQL' }

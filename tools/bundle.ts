@@ -1,6 +1,7 @@
 // The server as npm gets it: its own modules, and those of its libraries that come in hundreds of files, in a few.
-import { mkdirSync, readdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs'
-import { join } from 'node:path'
+import { copyFileSync, mkdirSync, readdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs'
+import { dirname, join } from 'node:path'
+import { fileURLToPath } from 'node:url'
 import { type RolldownOutput, rolldown } from 'rolldown'
 import { root } from './setup.mjs'
 
@@ -30,6 +31,22 @@ export async function bundleServer(folder: string): Promise<void> {
   })
   mkdirSync(folder, { recursive: true })
   writeFileSync(join(folder, 'LICENSES'), licensesOf(output))
+  copySwaggerUi(join(folder, 'swagger-ui'))
+}
+
+/** What `/docs` is shown with (package.json, `imports`). Its parts' licenses are in a file that its script names. */
+function copySwaggerUi(folder: string): void {
+  const from = dirname(fileURLToPath(import.meta.resolve('swagger-ui-dist/package.json')))
+  mkdirSync(folder, { recursive: true })
+  for (const name of [
+    'swagger-ui-bundle.js',
+    'swagger-ui.css',
+    'favicon-32x32.png',
+    'swagger-ui-bundle.js.LICENSE.txt',
+    'LICENSE',
+    'NOTICE',
+  ])
+    copyFileSync(join(from, name), join(folder, name))
 }
 
 function licensesOf(output: RolldownOutput['output']): string {

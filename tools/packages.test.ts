@@ -137,6 +137,21 @@ test('the server command says in one sentence that Node 20 is too old', { skip }
   assert.ok(stderr.includes(node))
 })
 
+test("the packed server has the API's description and the pages for people", async () => {
+  for (const [path, type] of [
+    ['/api/v1/openapi.json', 'application/json'],
+    ['/docs/', 'text/html'],
+    ['/docs/docs.js', 'text/javascript'],
+    ['/docs/docs.css', 'text/css'],
+    ['/docs/swagger-ui-bundle.js', 'text/javascript'],
+    ['/docs/swagger-ui.css', 'text/css'],
+    ['/docs/favicon.png', 'image/png'],
+  ] as const) {
+    const { status, headers } = await fetch(baseUrl + path)
+    assert.deepEqual([status, headers.get('content-type')?.split(';')[0]], [200, type], path)
+  }
+})
+
 test('the packed server ends by itself when it is asked to', async () => {
   assert.ok(server)
   const ended = once(server, 'exit')

@@ -2,17 +2,15 @@ import { randomBytes } from 'node:crypto'
 import { type FastifyInstance, fastify, LogController } from 'fastify'
 import type { Context } from '../context.ts'
 import { AppError } from '../errors.ts'
-import { ADMIN, adminRoutes } from './admin/index.ts'
 import { isRichClient } from './callers.ts'
 import { hasChunksLeft, refuseCrumbs } from './crumbs.ts'
 import type { Door } from './door.ts'
 import { boundRest } from './drain.ts'
 import { asAppError, errorBody, sendError } from './errors.ts'
 import { forwardedWatch } from './forwarded.ts'
-import { healthRoutes } from './health.ts'
 import { answerMalformed } from './malformed.ts'
 import type { Metrics } from './metrics.ts'
-import { protocolRoutes } from './protocol/index.ts'
+import { routes } from './routes.ts'
 
 const BODY_LIMIT = 256 * 1024
 /** What begins as our secrets do is none: it would be in the log. */
@@ -100,7 +98,8 @@ export async function createServer(ctx: Context, door: Door, metrics: Metrics): 
         request,
         reply,
         new AppError('not_found', {
-          detail: 'There is nothing at this address. The calls are under /api/v1/auth/ and /api/v1/admin/.',
+          detail:
+            'There is nothing at this address. The calls are under /api/v1/auth/ and /api/v1/admin/; /docs tells of all.',
         }),
       )
     }
@@ -108,9 +107,7 @@ export async function createServer(ctx: Context, door: Door, metrics: Metrics): 
     const detail = `This address takes ${allowed.join(', ')}, not ${request.method}.`
     return sendError(ctx, request, reply, new AppError('method_not_allowed', { detail }))
   })
-  await app.register(healthRoutes(ctx, door))
-  await app.register(protocolRoutes(ctx), { prefix: '/api/v1/auth' })
-  await app.register(adminRoutes(ctx), { prefix: ADMIN })
+  await app.register(routes(ctx, door))
   app.server.on('checkExpectation', (request, response) => {
     const requestId = requestIds(request)
     const body = errorBody(new AppError('expectation_failed'), { isRich: isRichClient(request), requestId })

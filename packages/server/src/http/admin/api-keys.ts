@@ -67,6 +67,7 @@ export function apiKeysRoutes(app: FastifyInstance, ctx: Context): void {
     {
       method: 'GET',
       url: '/whoami',
+      operation: 'whoami',
       // Whatever a key is made for, it may ask what it is.
       rule: { noun: 'whoami', access: 'read', powers: ANYBODY },
       summary: 'Tells what the key is and may do',
@@ -93,6 +94,7 @@ export function apiKeysRoutes(app: FastifyInstance, ctx: Context): void {
     {
       method: 'GET',
       url: '/api-keys',
+      operation: 'apiKeys.list',
       rule: { noun: 'api-keys', access: 'read', powers: ['operator', 'support', 'company'] },
       summary: 'Lists API keys, the oldest first',
       description: 'A company is told of its own.',
@@ -116,12 +118,14 @@ export function apiKeysRoutes(app: FastifyInstance, ctx: Context): void {
     {
       method: 'POST',
       url: '/api-keys',
+      operation: 'apiKeys.create',
       rule: { noun: 'api-keys', access: 'write', powers: ['operator', 'company'] },
       summary: 'Makes an API key, whose secret is told this once',
       description:
         'It can do no more than the one that makes it. Bound to a user, it can do no more than that user at the moment.',
       body: WANTED,
       answers: { 201: NEW_KEY },
+      tells: ['location'],
       errors: ['not_found'],
     },
     async ({ by, body, reply }) => {
@@ -149,6 +153,7 @@ export function apiKeysRoutes(app: FastifyInstance, ctx: Context): void {
     {
       method: 'GET',
       url: '/api-keys/:key',
+      operation: 'apiKeys.get',
       rule: { noun: 'api-keys', access: 'read', powers: ['operator', 'support', 'company'] },
       summary: 'Tells of an API key',
       params: { key: ID },
@@ -163,6 +168,7 @@ export function apiKeysRoutes(app: FastifyInstance, ctx: Context): void {
     {
       method: 'DELETE',
       url: '/api-keys/:key',
+      operation: 'apiKeys.remove',
       rule: { noun: 'api-keys', access: 'write', powers: ['operator', 'company'] },
       summary: 'Revokes an API key, from the very next request on',
       params: { key: ID },

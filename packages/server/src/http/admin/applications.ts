@@ -71,6 +71,7 @@ export function applicationsRoutes(app: FastifyInstance, ctx: Context): void {
     {
       method: 'GET',
       url: '/applications',
+      operation: 'applications.list',
       rule: { noun: 'applications', access: 'read', powers: ANYBODY },
       summary: 'Lists the applications, by id',
       query: PAGE,
@@ -96,10 +97,12 @@ export function applicationsRoutes(app: FastifyInstance, ctx: Context): void {
     {
       method: 'POST',
       url: '/applications',
+      operation: 'applications.create',
       rule: { noun: 'applications', access: 'write', powers: ['operator'] },
       summary: 'Makes an application, with nothing in its tree but `use_app`',
       body: Type.Object({ id: APPLICATION, name: NAME, ...FIELDS }, strict),
       answers: { 201: APPLICATION_SHAPE },
+      tells: ['location'],
       errors: ['id_taken'],
     },
     async ({ by, body, reply }) => {
@@ -114,6 +117,7 @@ export function applicationsRoutes(app: FastifyInstance, ctx: Context): void {
     {
       method: 'GET',
       url: '/applications/:application',
+      operation: 'applications.get',
       rule: { noun: 'applications', access: 'read', powers: ANYBODY },
       summary: 'Tells of an application',
       params: OF_APPLICATION,
@@ -128,6 +132,7 @@ export function applicationsRoutes(app: FastifyInstance, ctx: Context): void {
     {
       method: 'PATCH',
       url: '/applications/:application',
+      operation: 'applications.update',
       rule: { noun: 'applications', access: 'write', powers: ['operator'] },
       summary: 'Changes the fields that are given',
       params: OF_APPLICATION,
@@ -147,6 +152,7 @@ export function applicationsRoutes(app: FastifyInstance, ctx: Context): void {
     {
       method: 'POST',
       url: '/applications/:application/secret',
+      operation: 'applications.replaceSecret',
       rule: { noun: 'applications', access: 'write', powers: ['operator'] },
       summary: 'Gives an application a new secret, told this once',
       description: 'The one before stops working at once; nobody is signed out.',
@@ -162,6 +168,7 @@ export function applicationsRoutes(app: FastifyInstance, ctx: Context): void {
     {
       method: 'DELETE',
       url: '/applications/:application/secret',
+      operation: 'applications.removeSecret',
       rule: { noun: 'applications', access: 'write', powers: ['operator'] },
       summary: 'Takes the secret away: the application is asked for none',
       params: OF_APPLICATION,
@@ -178,6 +185,7 @@ export function applicationsRoutes(app: FastifyInstance, ctx: Context): void {
     {
       method: 'GET',
       url: '/applications/:application/permissions',
+      operation: 'permissions.list',
       rule: { noun: 'permissions', access: 'read', powers: ANYBODY },
       summary: "Lists an application's permissions, by slug",
       params: OF_APPLICATION,

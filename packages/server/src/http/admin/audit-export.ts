@@ -63,6 +63,7 @@ export function auditExportRoutes(app: FastifyInstance, ctx: Context): void {
     {
       method: 'GET',
       url: '/audit/export',
+      operation: 'audit.export',
       rule: { noun: 'audit', access: 'read', powers: ['operator', 'support', 'company'] },
       summary: 'Streams what was done, the newest first: all that the list would tell',
       description:

@@ -63,6 +63,7 @@ export function auditRoutes(app: FastifyInstance, ctx: Context): void {
     {
       method: 'GET',
       url: '/audit',
+      operation: 'audit.list',
       rule: { noun: 'audit', access: 'read', powers: ['operator', 'support', 'company'] },
       summary: 'Lists what was done, the newest first',
       description: 'A company is told of what was done in it, without what is personal.',
@@ -92,6 +93,7 @@ export function auditRoutes(app: FastifyInstance, ctx: Context): void {
     {
       method: 'GET',
       url: '/audit/state',
+      operation: 'audit.state',
       rule: { noun: 'audit', access: 'read', powers: ['operator', 'support'] },
       summary: 'Tells how long entries are kept, and where the chain ends',
       answers: { 200: STATE },

@@ -31,6 +31,7 @@ export function companiesRoutes(app: FastifyInstance, ctx: Context): void {
     {
       method: 'GET',
       url: '/companies',
+      operation: 'companies.list',
       rule: { noun: 'companies', access: 'read', powers: ['operator', 'support', 'company'] },
       summary: 'Lists companies by name, or finds them by how the name begins',
       description: 'A company is told of itself only.',
@@ -64,10 +65,12 @@ export function companiesRoutes(app: FastifyInstance, ctx: Context): void {
     {
       method: 'POST',
       url: '/companies',
+      operation: 'companies.create',
       rule: { noun: 'companies', access: 'write', powers: ['operator'] },
       summary: 'Makes a company',
       body: Type.Object({ id: optional(ID), name: NAME, active: optional(Type.Boolean()) }, strict),
       answers: { 201: COMPANY },
+      tells: ['location'],
       errors: ['already_there', 'id_taken'],
     },
     async ({ by, body, reply }) => {
@@ -86,6 +89,7 @@ export function companiesRoutes(app: FastifyInstance, ctx: Context): void {
     {
       method: 'GET',
       url: '/companies/:company',
+      operation: 'companies.get',
       rule: { noun: 'companies', access: 'read', powers: ['operator', 'support', 'company'] },
       summary: 'Tells of a company',
       params: OF_COMPANY,
@@ -100,6 +104,7 @@ export function companiesRoutes(app: FastifyInstance, ctx: Context): void {
     {
       method: 'PATCH',
       url: '/companies/:company',
+      operation: 'companies.update',
       rule: { noun: 'companies', access: 'write', powers: ['operator'] },
       summary: 'Changes the fields that are given',
       description: 'Switched off, nobody may do anything for it; sessions for other companies live on.',

@@ -89,6 +89,7 @@ export function explainRoutes(app: FastifyInstance, ctx: Context): void {
     {
       method: 'GET',
       url: '/explain',
+      operation: 'explain.decide',
       rule: { noun: 'explain', access: 'read', powers: ['operator', 'support', 'company'] },
       summary: 'Says whether somebody may do something, why, and what would mend it',
       description: 'By the same code as the answers to applications.',
@@ -119,6 +120,7 @@ export function explainRoutes(app: FastifyInstance, ctx: Context): void {
     {
       method: 'GET',
       url: '/explain/holders',
+      operation: 'explain.holders',
       rule: { noun: 'explain', access: 'read', powers: ['operator', 'support', 'company'] },
       summary: "Lists who may do something in a company, and through what, by the user's id",
       description: 'A page may hold fewer than its limit, and none: go on until `next_cursor` is null.',
@@ -147,6 +149,7 @@ export function explainRoutes(app: FastifyInstance, ctx: Context): void {
     {
       method: 'GET',
       url: '/explain/company',
+      operation: 'explain.company',
       rule: { noun: 'explain', access: 'read', powers: ['operator', 'support', 'company'] },
       summary: 'Lists who may do what in a company on a date, by application and user',
       query: { ...PAGE, company: COMPANY, application: optional(APPLICATION), at: AT },

@@ -14,6 +14,7 @@ export function exportRoutes(app: FastifyInstance, ctx: Context): void {
     {
       method: 'GET',
       url: '/export',
+      operation: 'export',
       rule: { noun: 'export', access: 'read', powers: ['operator'] },
       summary: 'Tells the whole house as lines of JSON, as it is at one moment',
       description:

@@ -14,21 +14,26 @@ export function maybe<T extends TSchema>(schema: T) {
 
 export const strict = { additionalProperties: false }
 
-/** In a query. PostgreSQL has no text with a NUL. */
+/** A text that databases have a form for: PostgreSQL has none for a NUL, and UTF-8 none for half of a surrogate pair. */
+const NO_TEXT = '\\u0000\\ud800-\\udfff'
+export const TEXT = `^[^${NO_TEXT}]*$`
+
 export function queryText(max: number, description: string) {
-  return Type.String({ maxLength: max, pattern: '^[^\\u0000]*$', description })
+  return Type.String({ maxLength: max, pattern: TEXT, description })
 }
 
 export const ID = Type.String({ pattern: UUID.source.replace(/a-f/g, 'a-fA-F'), description: 'A UUID' })
 export const APPLICATION = Type.String({ pattern: APPLICATION_ID.source, description: "An application's id" })
 export const PERMISSION = Type.String({ pattern: SLUG.source, description: 'A permission, such as create_invoice' })
 export const ROLE_KEY = Type.String({ pattern: SLUG.source, description: 'The key of a role' })
-export const PERSON_NAME = Type.String({ maxLength: MAX_PERSON_NAME, pattern: '^[^\\u0000]*$' })
-export const PIN = maybe(Type.String({ minLength: 1, maxLength: MAX_PIN, pattern: '^[^\\u0000]*$' }))
+export const PERSON_NAME = Type.String({ maxLength: MAX_PERSON_NAME, pattern: TEXT })
+export const PIN = maybe(Type.String({ minLength: 1, maxLength: MAX_PIN, pattern: TEXT }))
 export const EMAIL = Type.String({ minLength: 3, maxLength: 600 })
 
 export function text(description: string, max: number) {
-  return Type.String({ minLength: 1, maxLength: max, pattern: '^[^\\u0000]*[^\\s\\u0000][^\\u0000]*$', description })
+  // With something in it besides blanks.
+  const pattern = `^[^${NO_TEXT}]*[^\\s${NO_TEXT}][^${NO_TEXT}]*$`
+  return Type.String({ minLength: 1, maxLength: max, pattern, description })
 }
 
 /** In answers: a moment in UTC (RFC 3339). */

@@ -22,6 +22,7 @@ import {
   ROLE_KEY,
   readInterval,
   strict,
+  TEXT,
   wrong,
 } from './forms.ts'
 import { asPage, PAGE, pageOf, readPaging } from './paging.ts'
@@ -54,7 +55,7 @@ export const GRANT = Type.Object({
 })
 
 export const WHAT = { permission: optional(PERMISSION), role: optional(ROLE_KEY) }
-export const REASON = optional(Type.String({ maxLength: 500, pattern: '^[^\\u0000]*$' }))
+export const REASON = optional(Type.String({ maxLength: 500, pattern: TEXT }))
 
 export const RIGHTS = Type.Object({
   seat: maybe(Type.Object({ starts_at: maybe(MOMENT), ends_at: maybe(MOMENT) })),
@@ -88,6 +89,7 @@ export function grantsRoutes(app: FastifyInstance, ctx: Context): void {
     {
       method: 'GET',
       url: '/companies/:company/seats',
+      operation: 'seats.list',
       rule: { noun: 'seats', access: 'read', powers: ['operator', 'support', 'company'] },
       summary: "Lists a company's seats, by application and user",
       params: { company: ID },
@@ -125,6 +127,7 @@ export function grantsRoutes(app: FastifyInstance, ctx: Context): void {
     {
       method: 'PUT',
       url: '/companies/:company/seats/:application/:user',
+      operation: 'seats.give',
       rule: { noun: 'seats', access: 'write', powers: ['operator', 'company'] },
       summary: 'Gives a member a seat, or changes for how long',
       params: OF_SEAT,
@@ -159,6 +162,7 @@ export function grantsRoutes(app: FastifyInstance, ctx: Context): void {
     {
       method: 'DELETE',
       url: '/companies/:company/seats/:application/:user',
+      operation: 'seats.remove',
       rule: { noun: 'seats', access: 'write', powers: ['operator', 'company'] },
       summary: 'Takes a seat away, with all grants under it',
       description: 'They are kept as ended, and can be given back with the seat.',
@@ -177,6 +181,7 @@ export function grantsRoutes(app: FastifyInstance, ctx: Context): void {
     {
       method: 'GET',
       url: '/companies/:company/members/:user/grants',
+      operation: 'grants.list',
       rule: { noun: 'grants', access: 'read', powers: ['operator', 'support', 'company'] },
       summary: "Lists a member's grants, in the order of giving",
       params: OF_MEMBER,
@@ -206,12 +211,14 @@ export function grantsRoutes(app: FastifyInstance, ctx: Context): void {
     {
       method: 'POST',
       url: '/companies/:company/members/:user/grants',
+      operation: 'grants.create',
       rule: { noun: 'grants', access: 'write', powers: ['operator', 'company'] },
       summary: 'Gives a member a permission or a role',
       description: 'The member holds a seat in the application. What the permission needs comes with it.',
       params: OF_MEMBER,
       body: Type.Object({ application: APPLICATION, ...WHAT, ...BOUNDS, reason: REASON }, strict),
       answers: { 201: GRANT },
+      tells: ['location'],
       errors: ['not_found', 'no_seat', 'already_there', 'operator_only', 'not_included'],
     },
     async ({ by, params, body, reply }) => {
@@ -227,6 +234,7 @@ export function grantsRoutes(app: FastifyInstance, ctx: Context): void {
     {
       method: 'DELETE',
       url: '/companies/:company/grants/:grant',
+      operation: 'grants.remove',
       rule: { noun: 'grants', access: 'write', powers: ['operator', 'company'] },
       summary: 'Takes a grant away',
       description: 'Where others still give the permission, it would stay: that is refused, unless they go too.',
@@ -246,11 +254,13 @@ export function grantsRoutes(app: FastifyInstance, ctx: Context): void {
     {
       method: 'GET',
       url: '/companies/:company/members/:user/rights/:application',
+      operation: 'rights.get',
       rule: { noun: 'grants', access: 'read', powers: ['operator', 'support', 'company'] },
       summary: "Tells a member's seat and grants in one application, as a whole",
       description: 'Its `ETag` is what a change of the whole names as `If-Match`.',
       params: OF_SEAT,
       answers: { 200: RIGHTS },
+      tells: ['etag'],
       errors: ['not_found'],
     },
     async ({ by, params, reply }) => {
@@ -265,6 +275,7 @@ export function grantsRoutes(app: FastifyInstance, ctx: Context): void {
     {
       method: 'PUT',
       url: '/companies/:company/members/:user/rights/:application',
+      operation: 'rights.replace',
       rule: { noun: 'grants', access: 'write', powers: ['operator', 'company'] },
       summary: "Makes a member's seat and grants in one application what is sent, as a whole",
       description: 'With `preview=true` it tells what the member would lose and gain, and stores nothing.',
@@ -278,6 +289,7 @@ export function grantsRoutes(app: FastifyInstance, ctx: Context): void {
         strict,
       ),
       answers: { 200: CHANGE },
+      tells: ['etag'],
       errors: [
         'not_found',
         'condition_required',

@@ -77,6 +77,7 @@ export function importsRoutes(app: FastifyInstance, ctx: Context): void {
     {
       method: 'GET',
       url: '/imports',
+      operation: 'imports.list',
       rule: { noun: 'imports', access: 'read', powers: ['operator', 'support'] },
       summary: 'Lists imports, the newest first',
       query: PAGE,
@@ -94,6 +95,7 @@ export function importsRoutes(app: FastifyInstance, ctx: Context): void {
     {
       method: 'POST',
       url: '/imports',
+      operation: 'imports.start',
       rule: { noun: 'imports', access: 'write', powers: ['operator'] },
       summary: 'Begins to take in a file of users, or finds it where it ended',
       description: 'The same digest with the same options is the same import until it is finished: go on at `done`.',
@@ -108,6 +110,7 @@ export function importsRoutes(app: FastifyInstance, ctx: Context): void {
         strict,
       ),
       answers: { 201: IMPORT },
+      tells: ['location'],
       errors: ['not_found'],
     },
     async ({ by, body, reply }) => {
@@ -123,6 +126,7 @@ export function importsRoutes(app: FastifyInstance, ctx: Context): void {
     {
       method: 'POST',
       url: '/imports/check',
+      operation: 'imports.check',
       rule: { noun: 'imports', access: 'write', powers: ['operator'] },
       summary: 'Tells what would become of rows, and stores nothing',
       description: DESCRIPTION,
@@ -140,6 +144,7 @@ export function importsRoutes(app: FastifyInstance, ctx: Context): void {
     {
       method: 'GET',
       url: '/imports/:import',
+      operation: 'imports.get',
       rule: { noun: 'imports', access: 'read', powers: ['operator', 'support'] },
       summary: 'Tells how far an import is',
       params: { import: ID },
@@ -158,6 +163,7 @@ export function importsRoutes(app: FastifyInstance, ctx: Context): void {
     {
       method: 'POST',
       url: '/imports/:import/rows',
+      operation: 'imports.rows',
       rule: { noun: 'imports', access: 'write', powers: ['operator'] },
       summary: 'Takes in the next rows, all of them or none',
       description: DESCRIPTION,

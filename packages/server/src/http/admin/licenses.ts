@@ -19,6 +19,7 @@ import {
   ROLE_KEY,
   readInterval,
   strict,
+  TEXT,
 } from './forms.ts'
 import { asPage, PAGE, pageOf, readPaging } from './paging.ts'
 import { adminRoute } from './route.ts'
@@ -55,7 +56,7 @@ export const TERMS = {
     }),
   ),
   roles: optional(Type.Array(ROLE_KEY, { maxItems: 200 })),
-  note: optional(Type.String({ maxLength: 2_000, pattern: '^[^\\u0000]*$' })),
+  note: optional(Type.String({ maxLength: 2_000, pattern: TEXT })),
 }
 
 const OF_COMPANY = { company: ID }
@@ -70,6 +71,7 @@ export function licensesRoutes(app: FastifyInstance, ctx: Context): void {
     {
       method: 'GET',
       url: '/companies/:company/licenses',
+      operation: 'licenses.list',
       rule: { noun: 'licenses', access: 'read', powers: ['operator', 'support', 'company'] },
       summary: "Lists a company's licenses, by application",
       params: OF_COMPANY,
@@ -87,6 +89,7 @@ export function licensesRoutes(app: FastifyInstance, ctx: Context): void {
     {
       method: 'GET',
       url: '/applications/:application/licenses',
+      operation: 'licenses.listOfApplication',
       rule: { noun: 'licenses', access: 'read', powers: ['operator', 'support'] },
       summary: "Lists the licenses for an application, by the company's id",
       params: { application: APPLICATION },
@@ -111,11 +114,13 @@ export function licensesRoutes(app: FastifyInstance, ctx: Context): void {
     {
       method: 'POST',
       url: '/companies/:company/licenses',
+      operation: 'licenses.create',
       rule: { noun: 'licenses', access: 'write', powers: ['operator'] },
       summary: 'Gives a company a license for an application',
       params: OF_COMPANY,
       body: Type.Object({ application: APPLICATION, ...TERMS }, strict),
       answers: { 201: LICENSE },
+      tells: ['location'],
       errors: ['not_found', 'already_there'],
     },
     async ({ by, params, body, reply }) => {
@@ -132,6 +137,7 @@ export function licensesRoutes(app: FastifyInstance, ctx: Context): void {
     {
       method: 'GET',
       url: '/companies/:company/licenses/:application',
+      operation: 'licenses.get',
       rule: { noun: 'licenses', access: 'read', powers: ['operator', 'support', 'company'] },
       summary: 'Tells of a license',
       params: OF_LICENSE,
@@ -149,6 +155,7 @@ export function licensesRoutes(app: FastifyInstance, ctx: Context): void {
     {
       method: 'PATCH',
       url: '/companies/:company/licenses/:application',
+      operation: 'licenses.update',
       rule: { noun: 'licenses', access: 'write', powers: ['operator'] },
       summary: 'Changes the fields that are given',
       description: 'A renewal changes the dates. Seats may be lowered below those that are held.',

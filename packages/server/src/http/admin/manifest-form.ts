@@ -1,7 +1,7 @@
 import { type Static, Type } from 'typebox'
 import { APPLICATION_ID, SLUG } from '../../domain/limits.ts'
 import { CHANGE_KINDS, REFUSAL_REASONS } from '../../domain/manifest.ts'
-import { maybe, PERMISSION, ROLE_KEY, strict, text } from './forms.ts'
+import { maybe, PERMISSION, ROLE_KEY, strict, TEXT, text } from './forms.ts'
 
 // The manifest's form. tools/write-schema.ts publishes it as JSON Schema; docs/manifest.md tells of it.
 
@@ -13,7 +13,7 @@ const MANIFEST_PERMISSION = Type.Object(
   {
     slug: PERMISSION,
     name: optional(NAME),
-    description: optional(Type.String({ maxLength: 2_000, pattern: '^[^\\u0000]*$' })),
+    description: optional(Type.String({ maxLength: 2_000, pattern: TEXT })),
     needs: optional(
       maybe(Type.String({ pattern: SLUG.source, description: 'What comes with it: another slug; null: only use_app' })),
     ),

@@ -34,10 +34,12 @@ export function manifestRoutes(app: FastifyInstance, ctx: Context): void {
     {
       method: 'GET',
       url: '/applications/:application/manifest',
+      operation: 'manifest.get',
       rule: { noun: 'manifest', access: 'read', powers: ANYBODY },
       summary: "Tells an application's tree and its own roles as one document",
       params: OF_APPLICATION,
       answers: { 200: MANIFEST },
+      tells: ['etag'],
       errors: ['not_found'],
     },
     async ({ by, params, reply }) => {
@@ -53,6 +55,7 @@ export function manifestRoutes(app: FastifyInstance, ctx: Context): void {
     {
       method: 'POST',
       url: '/applications/:application/manifest/plan',
+      operation: 'manifest.plan',
       rule: { noun: 'manifest', access: 'read', powers: ['operator', 'application'] },
       summary: 'Tells what a manifest would change, and who would lose and gain what; stores nothing',
       params: OF_APPLICATION,
@@ -69,12 +72,14 @@ export function manifestRoutes(app: FastifyInstance, ctx: Context): void {
     {
       method: 'PUT',
       url: '/applications/:application/manifest',
+      operation: 'manifest.apply',
       rule: { noun: 'manifest', access: 'write', powers: ['operator', 'application'] },
       summary: 'Applies the plan that `If-Match` names, or nothing',
       description: 'What the document does not name is removed; what is in use only with `allow_removals`.',
       params: OF_APPLICATION,
       body: WANTED_MANIFEST,
       answers: { 200: PLAN },
+      tells: ['etag'],
       errors: ['not_found', 'condition_required', 'changed_meanwhile', 'in_use', 'operator_only'],
     },
     async ({ by, params, body, request, reply }) => {

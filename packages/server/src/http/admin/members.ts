@@ -45,6 +45,7 @@ export function membersRoutes(app: FastifyInstance, ctx: Context): void {
     {
       method: 'GET',
       url: '/companies/:company/members',
+      operation: 'members.list',
       rule: { noun: 'members', access: 'read', powers: ['operator', 'support', 'company'] },
       summary: "Lists a company's members by address, or finds them by how the address or a name begins",
       params: OF_COMPANY,
@@ -83,6 +84,7 @@ export function membersRoutes(app: FastifyInstance, ctx: Context): void {
     {
       method: 'POST',
       url: '/companies/:company/members',
+      operation: 'members.create',
       rule: { noun: 'members', access: 'write', powers: ['operator', 'company'] },
       summary: 'Makes a user a member',
       description:
@@ -100,6 +102,7 @@ export function membersRoutes(app: FastifyInstance, ctx: Context): void {
         strict,
       ),
       answers: { 201: MEMBER },
+      tells: ['location'],
       errors: ['not_found', 'already_there', 'managed_elsewhere'],
     },
     async ({ by, params, body, reply }) => {
@@ -123,6 +126,7 @@ export function membersRoutes(app: FastifyInstance, ctx: Context): void {
     {
       method: 'GET',
       url: '/companies/:company/members/:user',
+      operation: 'members.get',
       rule: { noun: 'members', access: 'read', powers: ['operator', 'support', 'company'] },
       summary: 'Tells of a member',
       params: OF_MEMBER,
@@ -140,6 +144,7 @@ export function membersRoutes(app: FastifyInstance, ctx: Context): void {
     {
       method: 'PATCH',
       url: '/companies/:company/members/:user',
+      operation: 'members.update',
       rule: { noun: 'members', access: 'write', powers: ['operator', 'company'] },
       summary: 'Changes the fields that are given',
       description: 'Switched off, a member keeps the seats and may do nothing for the company.',
@@ -161,6 +166,7 @@ export function membersRoutes(app: FastifyInstance, ctx: Context): void {
     {
       method: 'DELETE',
       url: '/companies/:company/members/:user',
+      operation: 'members.remove',
       rule: { noun: 'members', access: 'write', powers: ['operator', 'company'] },
       summary: 'Takes a member out of the company, with all seats and grants there',
       params: OF_MEMBER,

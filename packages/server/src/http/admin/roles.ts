@@ -33,14 +33,10 @@ const OF_APPLICATION = { application: APPLICATION }
 const OF_COMPANY = { company: ID }
 const OF_ROLE = { application: APPLICATION, key: ROLE_KEY }
 const OF_COMPANY_ROLE = { company: ID, application: APPLICATION, key: ROLE_KEY }
-const REFUSALS = ['not_found', 'already_there', 'operator_only', 'not_included'] as const
-const CHANGE_REFUSALS = [
-  'not_found',
-  'condition_required',
-  'changed_meanwhile',
-  'operator_only',
-  'not_included',
-] as const
+const REFUSALS = ['not_found', 'already_there'] as const
+const CHANGE_REFUSALS = ['not_found', 'condition_required', 'changed_meanwhile'] as const
+/** Where a company's admin may write. */
+const GIVING = ['operator_only', 'not_included'] as const
 
 export function rolesRoutes(app: FastifyInstance, ctx: Context): void {
   const { read } = ctx.db
@@ -66,6 +62,7 @@ export function rolesRoutes(app: FastifyInstance, ctx: Context): void {
     {
       method: 'GET',
       url: '/applications/:application/roles',
+      operation: 'roles.list',
       rule: { noun: 'roles', access: 'read', powers: ['operator', 'support', 'company', 'application'] },
       summary: "Lists an application's own roles, by key",
       params: OF_APPLICATION,
@@ -82,11 +79,13 @@ export function rolesRoutes(app: FastifyInstance, ctx: Context): void {
     {
       method: 'POST',
       url: '/applications/:application/roles',
+      operation: 'roles.create',
       rule: { noun: 'roles', access: 'write', powers: ['operator'] },
       summary: 'Makes a role of the application itself',
       params: OF_APPLICATION,
       body: Type.Object(NEW_ROLE, strict),
       answers: { 201: ROLE },
+      tells: ['location', 'etag'],
       errors: REFUSALS,
     },
     async ({ by, params, body, reply }) => {
@@ -103,10 +102,12 @@ export function rolesRoutes(app: FastifyInstance, ctx: Context): void {
     {
       method: 'GET',
       url: '/applications/:application/roles/:key',
+      operation: 'roles.get',
       rule: { noun: 'roles', access: 'read', powers: ['operator', 'support', 'company', 'application'] },
       summary: 'Tells of a role of the application itself',
       params: OF_ROLE,
       answers: { 200: ROLE },
+      tells: ['etag'],
       errors: ['not_found'],
     },
     async ({ by, params, reply }) => {
@@ -121,11 +122,13 @@ export function rolesRoutes(app: FastifyInstance, ctx: Context): void {
     {
       method: 'PATCH',
       url: '/applications/:application/roles/:key',
+      operation: 'roles.update',
       rule: { noun: 'roles', access: 'write', powers: ['operator'] },
       summary: 'Changes the fields that are given, of the role that `If-Match` names',
       params: OF_ROLE,
       body: CHANGES,
       answers: { 200: ROLE },
+      tells: ['etag'],
       errors: CHANGE_REFUSALS,
     },
     async ({ by, params, body, request, reply }) => {
@@ -141,6 +144,7 @@ export function rolesRoutes(app: FastifyInstance, ctx: Context): void {
     {
       method: 'DELETE',
       url: '/applications/:application/roles/:key',
+      operation: 'roles.remove',
       rule: { noun: 'roles', access: 'write', powers: ['operator'] },
       summary: 'Deletes a role that nobody has',
       params: OF_ROLE,
@@ -155,6 +159,7 @@ export function rolesRoutes(app: FastifyInstance, ctx: Context): void {
     {
       method: 'GET',
       url: '/companies/:company/roles',
+      operation: 'roles.listOfCompany',
       rule: { noun: 'roles', access: 'read', powers: ['operator', 'support', 'company'] },
       summary: "Lists a company's own roles, by application and key",
       params: OF_COMPANY,
@@ -172,13 +177,15 @@ export function rolesRoutes(app: FastifyInstance, ctx: Context): void {
     {
       method: 'POST',
       url: '/companies/:company/roles',
+      operation: 'roles.createOfCompany',
       rule: { noun: 'roles', access: 'write', powers: ['operator', 'company'] },
       summary: "Makes a company's own role",
       description: 'Of what the license includes, without what only operators may give.',
       params: OF_COMPANY,
       body: Type.Object({ application: APPLICATION, ...NEW_ROLE }, strict),
       answers: { 201: ROLE },
-      errors: REFUSALS,
+      tells: ['location', 'etag'],
+      errors: [...REFUSALS, ...GIVING],
     },
     async ({ by, params, body, reply }) => {
       const owner = await ofCompany(by, params.company, body.application)
@@ -194,10 +201,12 @@ export function rolesRoutes(app: FastifyInstance, ctx: Context): void {
     {
       method: 'GET',
       url: '/companies/:company/roles/:application/:key',
+      operation: 'roles.getOfCompany',
       rule: { noun: 'roles', access: 'read', powers: ['operator', 'support', 'company'] },
       summary: "Tells of a company's own role",
       params: OF_COMPANY_ROLE,
       answers: { 200: ROLE },
+      tells: ['etag'],
       errors: ['not_found'],
     },
     async ({ by, params, reply }) => {
@@ -212,12 +221,14 @@ export function rolesRoutes(app: FastifyInstance, ctx: Context): void {
     {
       method: 'PATCH',
       url: '/companies/:company/roles/:application/:key',
+      operation: 'roles.updateOfCompany',
       rule: { noun: 'roles', access: 'write', powers: ['operator', 'company'] },
       summary: 'Changes the fields that are given, of the role that `If-Match` names',
       params: OF_COMPANY_ROLE,
       body: CHANGES,
       answers: { 200: ROLE },
-      errors: CHANGE_REFUSALS,
+      tells: ['etag'],
+      errors: [...CHANGE_REFUSALS, ...GIVING],
     },
     async ({ by, params, body, request, reply }) => {
       const owner = await ofCompany(by, params.company, params.application)
@@ -232,6 +243,7 @@ export function rolesRoutes(app: FastifyInstance, ctx: Context): void {
     {
       method: 'DELETE',
       url: '/companies/:company/roles/:application/:key',
+      operation: 'roles.removeOfCompany',
       rule: { noun: 'roles', access: 'write', powers: ['operator', 'company'] },
       summary: "Deletes a company's own role that nobody has",
       params: OF_COMPANY_ROLE,

@@ -6,13 +6,12 @@ import { requireKey } from '../../credentials/api-keys.ts'
 import { type Rule, ruleRefusal } from '../../domain/power.ts'
 import { AppError, type ErrorCode } from '../../errors.ts'
 import { DEADLINE_MS } from '../deadline.ts'
+import type { Told } from '../told.ts'
 
 declare module 'fastify' {
   interface FastifyContextConfig {
     /** Who may call it. Every route below `/api/v1/admin` has one. */
     rule?: Rule
-    /** The codes that it may refuse with. Told, not compiled: a refusal is written by http/errors.ts. */
-    errors?: readonly ErrorCode[]
   }
   interface FastifyRequest {
     by?: By
@@ -30,6 +29,8 @@ type Answers = { 200: TSchema } | { 200: Streamed } | { 201: TSchema } | { 204: 
 export type AdminRoute<P extends TProperties, Q extends TProperties, B extends TSchema> = {
   method: 'GET' | 'POST' | 'PATCH' | 'PUT' | 'DELETE'
   url: string
+  /** `<noun>.<verb>`, the name of the same in the client: public, added, never renamed. */
+  operation: string
   rule: Rule
   /** One line, and more where that is not all. */
   summary: string
@@ -40,6 +41,8 @@ export type AdminRoute<P extends TProperties, Q extends TProperties, B extends T
   answers: Answers
   /** Goes on for as long as somebody reads it. */
   isStream?: boolean
+  /** What its answer's headers say. */
+  tells?: Told['tells']
   /** Refusals of its own, beside those that every route has. */
   errors?: readonly ErrorCode[]
 }
@@ -54,14 +57,12 @@ export type AdminCall<P extends TProperties, Q extends TProperties, B extends TS
 }
 
 /** Of every route that takes a key. */
-const COMMON: readonly ErrorCode[] = [
+const OF_KEYS: readonly ErrorCode[] = [
   'invalid_input',
   'api_key_required',
   'invalid_api_key',
   'not_allowed',
   'scope_missing',
-  'busy',
-  'database_unavailable',
 ]
 
 const strict = { additionalProperties: false }
@@ -77,7 +78,14 @@ export function adminRoute<
     url: route.url,
     ...(route.isStream ? {} : { handlerTimeout: DEADLINE_MS }),
     exposeHeadRoute: false,
-    config: { rule: route.rule, errors: [...COMMON, ...(route.errors ?? [])] } satisfies FastifyContextConfig,
+    config: {
+      rule: route.rule,
+      told: {
+        operation: route.operation,
+        errors: [...OF_KEYS, ...(route.errors ?? [])],
+        ...(route.tells ? { tells: route.tells } : {}),
+      },
+    } satisfies FastifyContextConfig,
     schema: {
       summary: route.summary,
       ...(route.description ? { description: route.description } : {}),

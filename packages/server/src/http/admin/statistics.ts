@@ -108,6 +108,7 @@ export function statisticsRoutes(app: FastifyInstance, ctx: Context): void {
     {
       method: 'GET',
       url: '/statistics',
+      operation: 'statistics.get',
       rule: { noun: 'statistics', access: 'read', powers: ANYBODY },
       summary: 'Counts what there is: users, licenses, seats, sign-ins, and what ends soon',
       description:

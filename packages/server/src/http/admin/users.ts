@@ -93,6 +93,7 @@ export function usersRoutes(app: FastifyInstance, ctx: Context): void {
     {
       method: 'GET',
       url: '/users',
+      operation: 'users.list',
       rule: { noun: 'users', access: 'read', powers: ['operator', 'support', 'company'] },
       summary: 'Lists users by address, or finds them by how the address or a name begins',
       query: {
@@ -139,11 +140,13 @@ export function usersRoutes(app: FastifyInstance, ctx: Context): void {
     {
       method: 'POST',
       url: '/users',
+      operation: 'users.create',
       rule: { noun: 'users', access: 'write', powers: ['operator', 'company'] },
       summary: 'Makes a user',
       description: 'One that a company makes is managed by it and its member.',
       body: NEW_USER,
       answers: { 201: USER_WITH_COMPANIES },
+      tells: ['location'],
       errors: ['email_taken', 'email_of_deleted', 'id_taken', 'not_found'],
     },
     async ({ by, body, reply }) => {
@@ -167,6 +170,7 @@ export function usersRoutes(app: FastifyInstance, ctx: Context): void {
     {
       method: 'GET',
       url: '/users/:user',
+      operation: 'users.get',
       rule: { noun: 'users', access: 'read', powers: ['operator', 'support', 'company'] },
       summary: 'Tells of a user, with the companies',
       description: 'A company is told of its own membership only.',
@@ -183,6 +187,7 @@ export function usersRoutes(app: FastifyInstance, ctx: Context): void {
     {
       method: 'PATCH',
       url: '/users/:user',
+      operation: 'users.update',
       rule: { noun: 'users', access: 'write', powers: ['operator', 'company'] },
       summary: 'Changes the fields that are given',
       params: OF_USER,
@@ -207,6 +212,7 @@ export function usersRoutes(app: FastifyInstance, ctx: Context): void {
     {
       method: 'DELETE',
       url: '/users/:user',
+      operation: 'users.remove',
       rule: { noun: 'users', access: 'write', powers: ['operator'] },
       summary: "Deletes a person's data for good, and ends every session",
       params: OF_USER,
@@ -223,6 +229,7 @@ export function usersRoutes(app: FastifyInstance, ctx: Context): void {
     {
       method: 'PUT',
       url: '/users/:user/password',
+      operation: 'users.setPassword',
       rule: { noun: 'users', access: 'write', powers: ['operator', 'company'] },
       summary: 'Sets a password, and ends every session',
       params: OF_USER,
@@ -241,6 +248,7 @@ export function usersRoutes(app: FastifyInstance, ctx: Context): void {
     {
       method: 'DELETE',
       url: '/users/:user/tokens',
+      operation: 'users.signOut',
       rule: { noun: 'tokens', access: 'write', powers: ['operator'] },
       summary: 'Signs a user out of all applications',
       params: OF_USER,
@@ -257,6 +265,7 @@ export function usersRoutes(app: FastifyInstance, ctx: Context): void {
     {
       method: 'DELETE',
       url: '/users/:user/tokens/:token',
+      operation: 'tokens.remove',
       rule: { noun: 'tokens', access: 'write', powers: ['operator'] },
       summary: 'Ends one session, from the very next request on',
       description: 'Also of one that has ended already.',
@@ -276,6 +285,7 @@ export function usersRoutes(app: FastifyInstance, ctx: Context): void {
     {
       method: 'GET',
       url: '/users/:user/tokens',
+      operation: 'tokens.list',
       rule: { noun: 'tokens', access: 'read', powers: ['operator', 'support'] },
       summary: "Lists a user's live sessions, the last used first: two hundred at most",
       params: OF_USER,

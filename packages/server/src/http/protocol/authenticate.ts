@@ -7,6 +7,7 @@ import { isRichClient, readClaim, readUserAddress } from '../callers.ts'
 import { DEADLINE_MS } from '../deadline.ts'
 import { boundRest } from '../drain.ts'
 import { COMPANY_PERMISSIONS, companyPermissions, EXPIRY, expiry, USER, userObject } from './shapes.ts'
+import { AUTH, CLIENT, OF_APPLICATIONS, USER_ADDRESS } from './told.ts'
 
 /** A name and a password are short; what is longer is refused before it is read. */
 const SIGN_IN_BODY_LIMIT = 16 * 1024
@@ -35,8 +36,32 @@ export function authenticateRoute(app: FastifyInstance, ctx: Context): void {
     {
       bodyLimit: SIGN_IN_BODY_LIMIT,
       handlerTimeout: DEADLINE_MS,
-      schema: { response: { 200: ANSWER } },
       onRequest: refuseInRush(ctx),
+      config: {
+        told: {
+          operation: 'auth.signIn',
+          errors: [
+            ...OF_APPLICATIONS,
+            'invalid_input',
+            'bad_credentials',
+            'account_disabled',
+            'no_access',
+            'body_too_large',
+            'too_many_attempts',
+          ],
+          headers: { ...CLIENT, ...USER_ADDRESS },
+          body: Type.Object({
+            username: Type.String({ description: 'The email address' }),
+            password: Type.String(),
+          }),
+        },
+      },
+      schema: {
+        ...AUTH,
+        summary: 'Signs a user in to the application that asks',
+        description: 'Refused where the user may use it for no company. The body is 16 kB at most.',
+        response: { 200: ANSWER },
+      },
     },
     async (request) => {
       const claim = { ...readClaim(request), userAddress: readUserAddress(request) }

@@ -5,7 +5,9 @@ import type { Context } from '../../context.ts'
 import { validateImpersonation } from '../../impersonation/impersonate.ts'
 import { isRichClient, readClaim } from '../callers.ts'
 import { DEADLINE_MS } from '../deadline.ts'
+import type { Told } from '../told.ts'
 import { EXPIRY, expiry, USER, userObject } from './shapes.ts'
+import { AUTH, CLIENT, OF_APPLICATIONS } from './told.ts'
 
 const ANSWER = Type.Object({
   user: Type.String(),
@@ -18,7 +20,23 @@ const ANSWER = Type.Object({
 })
 
 export function impersonationRoute(app: FastifyInstance, ctx: Context): void {
-  const options = { bodyLimit: 16 * 1024, handlerTimeout: DEADLINE_MS, schema: { response: { 200: ANSWER } } }
+  const told: Told = {
+    operation: 'auth.impersonation',
+    errors: [...OF_APPLICATIONS, 'invalid_input', 'invalid_impersonation', 'body_too_large'],
+    headers: CLIENT,
+    body: Type.Object({ token: Type.String({ description: 'The one-time token' }) }),
+  }
+  const options = {
+    bodyLimit: 16 * 1024,
+    handlerTimeout: DEADLINE_MS,
+    config: { told },
+    schema: {
+      ...AUTH,
+      summary: 'Exchanges a one-time token for a token of one company',
+      description: 'How a supporter looks at an application as one of its users. It works once, within two minutes.',
+      response: { 200: ANSWER },
+    },
+  }
   app.post('/impersonation-validation/', options, async (request) => {
     const claim = readClaim(request)
     const found = await validateImpersonation(ctx, claim, request.body)

@@ -4,6 +4,7 @@ import type { Context } from '../../context.ts'
 import { requireSession } from '../../credentials/sessions.ts'
 import { isRichClient, readClaim } from '../callers.ts'
 import { COMPANY, EXPIRY, expiry, userObject } from './shapes.ts'
+import { AUTH, CLIENT, OF_SESSIONS } from './told.ts'
 
 const ANSWER = Type.Object({
   first_name: Type.String(),
@@ -17,7 +18,11 @@ const ANSWER = Type.Object({
 })
 
 export function profileRoute(app: FastifyInstance, ctx: Context): void {
-  app.get('/users/profile/', { schema: { response: { 200: ANSWER } } }, async (request) => {
+  const options = {
+    config: { told: { operation: 'auth.profile', errors: OF_SESSIONS, headers: CLIENT } },
+    schema: { ...AUTH, summary: 'Tells who the user is', response: { 200: ANSWER } },
+  }
+  app.get('/users/profile/', options, async (request) => {
     const { facts, answer, token } = await requireSession(ctx, readClaim(request))
     const user = userObject(facts, answer)
     if (isRichClient(request)) return { ...user, ...expiry(token.expiresAt, ctx.now()) }

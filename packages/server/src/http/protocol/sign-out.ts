@@ -6,9 +6,14 @@ import { revokeTokenByHash } from '../../credentials/token-store.ts'
 import { AppError } from '../../errors.ts'
 import { readClaim } from '../callers.ts'
 import { DEADLINE_MS } from '../deadline.ts'
+import { AUTH, CLIENT, OF_SESSIONS } from './told.ts'
 
 export function signOutRoute(app: FastifyInstance, ctx: Context): void {
-  const options = { handlerTimeout: DEADLINE_MS, schema: { response: { 200: Type.Object({}) } } }
+  const options = {
+    handlerTimeout: DEADLINE_MS,
+    config: { told: { operation: 'auth.signOut', errors: OF_SESSIONS, headers: CLIENT } },
+    schema: { ...AUTH, summary: 'Ends the session, on every server at once', response: { 200: Type.Object({}) } },
+  }
   app.post('/sign-out/', options, async (request) => {
     const { tokenHash } = await requireSession(ctx, readClaim(request))
     const revoked = await ctx.db.transaction((tx) => revokeTokenByHash(tx, tokenHash, ctx.now()))

@@ -1,0 +1,17 @@
+import type { FastifyInstance } from 'fastify'
+import type { Context } from '../context.ts'
+import { ADMIN, adminRoutes } from './admin/index.ts'
+import type { Door } from './door.ts'
+import { healthRoutes } from './health.ts'
+import { docsRoutes } from './pages/docs.ts'
+import { protocolRoutes } from './protocol/index.ts'
+
+/** Everything that the server answers. */
+export function routes(ctx: Context, door: Door): (app: FastifyInstance) => Promise<void> {
+  return async (app) => {
+    await app.register(healthRoutes(ctx, door))
+    await app.register(protocolRoutes(ctx), { prefix: '/api/v1/auth' })
+    await app.register(adminRoutes(ctx), { prefix: ADMIN })
+    await app.register(docsRoutes)
+  }
+}
