@@ -22,6 +22,7 @@ const steps = [
     args: ['--pack', 'packages/client', '--profile', 'esm-only'],
   },
   { name: 'server package', file: bin('publint/src/cli.js'), args: ['--strict', 'packages/server'] },
+  { name: 'cli package', file: bin('publint/src/cli.js'), args: ['--strict', 'packages/cli'] },
 ]
 
 for (const step of steps) {

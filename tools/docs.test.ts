@@ -4,10 +4,11 @@ import { dirname, join, resolve } from 'node:path'
 import { test } from 'node:test'
 import { root } from './setup.mjs'
 
-const pages = ['.', 'docs', 'docs/decisions', 'interop', 'packages/client', 'packages/server'].flatMap((folder) =>
-  readdirSync(join(root, folder))
-    .filter((name) => name.endsWith('.md'))
-    .map((name) => join(folder, name)),
+const pages = ['.', 'docs', 'docs/decisions', 'interop', 'packages/client', 'packages/server', 'packages/cli'].flatMap(
+  (folder) =>
+    readdirSync(join(root, folder))
+      .filter((name) => name.endsWith('.md'))
+      .map((name) => join(folder, name)),
 )
 
 test('every link between pages leads somewhere', () => {

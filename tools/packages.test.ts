@@ -78,6 +78,7 @@ const manage = `
 
 const folder = mkdtempSync(join(tmpdir(), 'license-packages-'))
 const command = join(folder, 'node_modules', '.bin', 'license-server')
+const cli = join(folder, 'node_modules', '.bin', 'cloudspot-license')
 let server: ChildProcess | undefined
 let apiKey = ''
 let baseUrl = ''
@@ -85,7 +86,8 @@ let log = ''
 
 before(async () => {
   await succeed(process.execPath, [join(root, 'tools/build.ts')], root)
-  await succeed('npm', ['pack', './packages/client', './packages/server', '--pack-destination', folder], root)
+  const packages = ['client', 'server', 'cli'].map((name) => `./packages/${name}`)
+  await succeed('npm', ['pack', ...packages, '--pack-destination', folder], root)
   writeFileSync(join(folder, 'package.json'), '{ "private": true }')
   const tarballs = readdirSync(folder).filter((name) => name.endsWith('.tgz'))
   const quick = ['--prefer-offline', '--no-audit', '--no-fund']
@@ -94,6 +96,7 @@ before(async () => {
   writeFileSync(join(folder, 'sign-in.mjs'), signIn)
   writeFileSync(join(folder, 'manage.mjs'), manage)
   writeFileSync(join(folder, 'house.json'), JSON.stringify(house))
+  writeFileSync(join(folder, 'users.csv'), `email,first_name\n${anna.email},Anna\nbert@acme.test,Bert\n`)
   await succeed(command, ['seed', 'house.json'], folder)
   apiKey = JSON.parse(await succeed(command, ['key', 'create', '--name', 'setup', '--operator', '--json'], folder)).key
   const port = await freePort()
@@ -152,6 +155,27 @@ test("the packed server has the API's description and the pages for people", asy
   }
 })
 
+test('the packed command line manages the packed server', async () => {
+  const { version } = JSON.parse(readFileSync(join(root, 'packages/cli/package.json'), 'utf8'))
+  assert.equal(await succeed(cli, ['--version'], folder), `${version}\n`)
+  const settings = { LICENSE_SERVER: baseUrl, LICENSE_API_KEY: apiKey }
+  const ask = async (...args: string[]) => JSON.parse(await succeed(cli, [...args, '--json'], folder, settings))
+  assert.equal((await ask('whoami')).power, 'operator')
+  assert.equal((await ask('explain', anna.email, 'ACME', 'crm', 'create_invoice')).allowed, true)
+  assert.equal((await ask('explain', anna.email, 'Globex', 'crm', 'create_invoice')).allowed, false)
+  const users = await ask('import', 'users', 'users.csv')
+  assert.deepEqual([users.created, users.existing], [1, 1])
+})
+
+test('the command line says in one sentence that Node 20 is too old', { skip }, async () => {
+  const node = await runtime('20')
+  const { code, stdout, stderr } = await run(node, [cli, 'whoami'], folder)
+  const { engines } = JSON.parse(readFileSync(join(root, 'packages/cli/package.json'), 'utf8'))
+  assert.deepEqual([code, stdout], [1, ''])
+  assert.match(stderr, /^cloudspot-license needs Node [\d.]+ or newer; this is Node 20\.[^\n]+\.\n$/)
+  assert.ok(stderr.includes(`Node ${engines.node.replace('>=', '')} or newer`))
+})
+
 test('the packed server ends by itself when it is asked to', async () => {
   assert.ok(server)
   const ended = once(server, 'exit')
@@ -188,17 +212,17 @@ async function ready(server: ChildProcess): Promise<void> {
   assert.fail(`The packed server did not get ready:\n${log}`)
 }
 
-async function succeed(file: string, args: string[], cwd: string): Promise<string> {
-  const { code, stdout, stderr } = await run(file, args, cwd)
+async function succeed(file: string, args: string[], cwd: string, settings?: Record<string, string>): Promise<string> {
+  const { code, stdout, stderr } = await run(file, args, cwd, settings)
   assert.equal(code, 0, `${file} ${args.join(' ')} failed:\n${stdout}${stderr}`)
   return stdout
 }
 
-function run(file: string, args: string[], cwd: string) {
+function run(file: string, args: string[], cwd: string, settings?: Record<string, string>) {
   return new Promise<{ code: unknown; stdout: string; stderr: string }>((resolve) => {
     const told = (error: ExecFileException | null, stdout: string, stderr: string) =>
       resolve({ code: error ? (error.code ?? error.signal) : 0, stdout, stderr })
-    execFile(file, args, { cwd, env: environment() }, told)
+    execFile(file, args, { cwd, env: environment(settings) }, told)
   })
 }
 

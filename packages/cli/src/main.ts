@@ -1,0 +1,13 @@
+import { createProgram } from './program.ts'
+import { reportError } from './report.ts'
+import { chosenServer } from './settings.ts'
+
+// Whoever reads our output may stop reading (`user list | head`): that is no error.
+process.stdout.on('error', (error: NodeJS.ErrnoException) => process.exit(error.code === 'EPIPE' ? 0 : 1))
+
+const program = createProgram()
+try {
+  await program.parseAsync()
+} catch (error) {
+  process.exitCode = reportError(error, chosenServer(program.opts()))
+}
