@@ -22,6 +22,6 @@ for (const database of databases) {
     const played = newPlayed()
     await play(stage, { count: 600, seed: 1 }, played)
     assert.deepEqual([...played.faults.keys()], [])
-    assert.ok(played.wrong >= 100 && played.stored >= 20 && played.seen.size >= 200, JSON.stringify(played))
+    assert.ok(played.wrong >= 50 && played.stored >= 20 && played.seen.size >= 200, JSON.stringify(played))
   })
 }
