@@ -5,7 +5,9 @@ import { once } from 'node:events'
 import { test } from 'node:test'
 import { MANAGED_HOUSE } from '../../server/tests/support/admin.ts'
 import { startServer } from '../../server/tests/support/server.ts'
-import { CommandLine, MAIN } from './support/run.ts'
+import { CommandLine, MAIN, makeFolder } from './support/run.ts'
+
+const folder = makeFolder()
 
 const hasScript = spawnSync('script', ['--version'], { encoding: 'utf8' }).stdout?.includes('util-linux') === true
 
@@ -63,6 +65,21 @@ test('a password is asked for twice, and not shown', { skip: hasScript ? false :
   assert.equal(code, 0)
   assert.ok(!screen.includes('morning'))
   await server.license('crm').authenticate('anna@acme.test', password)
+})
+
+test('Ctrl-C in an import says that it goes on, and it does', {
+  skip: hasScript ? false : 'needs script',
+}, async () => {
+  await using server = await startServer('sqlite', { house: MANAGED_HOUSE })
+  const cli = await CommandLine.at(server)
+  const rows = Array.from({ length: 20_000 }, (_, nth) => `user${nth}@acme.test`)
+  const file = folder.file('many.csv', `email\n${rows.join('\n')}\n`)
+  const stopped = await onTerminal(cli, server.url, `import users '${file}' --apply`, [['500 of 20000', '\u0003']])
+  assert.equal(stopped.code, 130)
+  assert.match(stopped.screen, /What was taken in so far stays; the same command goes on where it ended\./)
+  const told = await cli.json(['import', 'users', file, '--apply'])
+  assert.equal(told.created, rows.length)
+  assert.ok(told.resumed_at >= 500 && told.resumed_at < rows.length, String(told.resumed_at))
 })
 
 test('colours are for terminals that have them', { skip: hasScript ? false : 'needs script' }, async () => {

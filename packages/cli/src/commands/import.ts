@@ -19,6 +19,9 @@ type Options = {
 /** Of the rows that are refused, so many are told; the report has all. */
 const SHOWN = 10
 
+/** As a shell has it for what Ctrl-C ended. */
+const INTERRUPTED = 130
+
 const GOES_ON = 'What was taken in so far stays; the same command goes on where it ended.'
 
 export function importCommand(program: Command): void {
@@ -46,14 +49,15 @@ export function importCommand(program: Command): void {
         })
         const read = await readFile(file)
         const report = openReport(options.report)
+        // Ctrl-C, which the bar takes for itself on a terminal: either way the program ends in the middle.
+        const interrupted = () => {
+          if (options.apply) out.note(GOES_ON)
+          process.exitCode = INTERRUPTED
+        }
+        const interrupt = () => process.exit()
         const progress = showProgress(basename(file), read.total)
         const watch = { report, progress }
-        const stopped = () => {
-          progress.end()
-          if (options.apply) out.note(GOES_ON)
-          process.exit(130)
-        }
-        process.once('SIGINT', stopped)
+        process.once('exit', interrupted).once('SIGINT', interrupt)
         try {
           const outcome = options.apply
             ? await importUsers(admin, read, wishes, watch)
@@ -66,7 +70,7 @@ export function importCommand(program: Command): void {
           if (options.apply && progress.done > 0) out.note(GOES_ON)
           throw error
         } finally {
-          process.off('SIGINT', stopped)
+          process.off('exit', interrupted).off('SIGINT', interrupt)
           report.close()
         }
       }),

@@ -66,3 +66,24 @@ export function makeFolder(): { path: string; file(name: string, content: string
     },
   }
 }
+
+/** As a shell would split it: by blanks, but within double quotes. */
+export function words(line: string): string[] {
+  return [...line.matchAll(/"([^"]*)"|(\S+)/g)].map(([, quoted, bare]) => quoted ?? bare ?? '')
+}
+
+// biome-ignore lint/suspicious/noExplicitAny: each row says what it expects of an answer.
+export type Row = [line: string, holds: (answer: any) => unknown, told: RegExp]
+
+/** Types each line twice: for a program, and for a person. */
+export async function checkRows(cli: CommandLine, rows: readonly Row[]): Promise<void> {
+  const wrong: string[] = []
+  for (const [line, holds, told] of rows) {
+    const args = words(line)
+    const answer = await cli.json(args)
+    if (!holds(answer)) wrong.push(`${line} --json: ${JSON.stringify(answer)}`)
+    const { code, stdout } = await cli.run(args)
+    if (code !== 0 || !told.test(stdout)) wrong.push(`${line}: ${stdout}`)
+  }
+  assert.deepEqual(wrong, [])
+}
