@@ -2,7 +2,7 @@
 import assert from 'node:assert/strict'
 import { pbkdf2Sync } from 'node:crypto'
 import { test } from 'node:test'
-import { CommandLine, makeFolder } from '../packages/cli/tests/support/command-line.ts'
+import { CommandLine, makeFolder } from '../packages/cli/tests/support/run.ts'
 import { databases, startServer, type TestServer } from '../packages/server/tests/support/server.ts'
 import { prepareEnvironments } from './environments.ts'
 import { assertAllowed, assertRefused, readTable } from './expectations.ts'
