@@ -339,7 +339,7 @@ const WRONG: [string, unknown, string[]][] = [
     'a password string that is none',
     newUser({ password_hash: 'md5$x' }),
     [
-      '/users/0/password_hash: is no password string of Django (pbkdf2_sha256, bcrypt_sha256, bcrypt, argon2), bcrypt or argon2, or its parameters are too large',
+      '/users/0/password_hash: is no password string of Django (pbkdf2_sha256, bcrypt_sha256, bcrypt, argon2), bcrypt, argon2 or PBKDF2 ($pbkdf2-sha512$i=…), or its parameters are too large',
     ],
   ],
   ['managed by nobody', newUser({ managed_by: 'Acme' }), ['/users/0/managed_by: no company "Acme"']],
