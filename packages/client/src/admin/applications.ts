@@ -3,12 +3,15 @@ import { Caller } from './caller.ts'
 import type { AdminConnection } from './connection.ts'
 import type { List, ListOptions, Page, PageWish } from './list.ts'
 
+/** What its published clients read: the flat ones are for Python releases before 1.0.0. */
+export type ApplicationDialect = 'v1' | 'flat-0.2' | 'flat-0.1'
+
 /** An external app. What is optional is told to operators and support. */
 export interface Application {
   id: string
   name: string
   active: boolean
-  dialect: string
+  dialect: ApplicationDialect
   exposes_pin: boolean
   has_secret?: boolean
   /** Null: the house's default. */
@@ -24,6 +27,8 @@ export interface Application {
 interface ApplicationFields {
   /** Switched off, every session in it ends. */
   active?: boolean | undefined
+  /** `v1` where it was never told. */
+  dialect?: ApplicationDialect | undefined
   exposes_pin?: boolean | undefined
   token_days?: number | null | undefined
   token_idle_days?: number | null | undefined

@@ -1,5 +1,6 @@
 import { type RawBuilder, sql } from 'kysely'
 import type { Database, PreparedQuery } from '../db/database.ts'
+import type { Dialect } from '../domain/dialect.ts'
 import type { Circumstances, LicenseTerms } from '../domain/facts.ts'
 import { END_OF_TIME, type Interval, START_OF_TIME } from '../domain/interval.ts'
 import type { Given } from './given.ts'
@@ -28,6 +29,7 @@ export type UserFacts = {
 export type ApplicationFacts = {
   id: string
   active: boolean
+  dialect: Dialect
   exposesPin: boolean
   secretHash: string | null
   sourceNetworks: readonly string[] | null
@@ -87,8 +89,8 @@ const SEAT_TABLES = sql`
 const HEAD_COLUMNS = sql`
   u.id, u.email, u.first_name, u.last_name, u.pin, u.active, u.sessions_ended_at,
   a.id, a.active, a.exposes_pin, a.secret_hash, a.tree_version, a.sessions_ended_at,
-  a.source_networks`
-const HEAD = 14
+  a.source_networks, a.dialect`
+const HEAD = 15
 const SEAT = 16
 
 const TOKEN_COLUMNS = sql`
@@ -176,6 +178,7 @@ function readAnswer(rows: readonly Row[]): AnswerFacts | undefined {
         number,
         number,
         string | null,
+        Dialect,
       ]
     | undefined // In the order of HEAD_COLUMNS.
   if (!head) return undefined
@@ -191,6 +194,7 @@ function readAnswer(rows: readonly Row[]): AnswerFacts | undefined {
   const application = {
     id: head[7],
     active: head[8] === 1,
+    dialect: head[14],
     exposesPin: head[9] === 1,
     secretHash: head[10],
     treeVersion: head[11],

@@ -10,6 +10,7 @@ import {
   setApplicationSecret,
   updateApplication,
 } from '../directory/application-store.ts'
+import type { Dialect } from '../domain/dialect.ts'
 import { giftRefusal } from '../domain/power.ts'
 import { ROOT } from '../domain/tree.ts'
 import { AppError } from '../errors.ts'
@@ -19,6 +20,7 @@ import { newSecret, secretHash } from './secrets.ts'
 export type ApplicationChanges = {
   name?: string | undefined
   isActive?: boolean | undefined
+  dialect?: Dialect | undefined
   exposesPin?: boolean | undefined
   tokenDays?: number | null | undefined
   tokenIdleDays?: number | null | undefined
@@ -37,7 +39,7 @@ export async function createApplication(
     const made = await insertApplication(tx, {
       id: wanted.id,
       name: wanted.name,
-      dialect: 'v1',
+      dialect: wanted.dialect ?? 'v1',
       exposes_pin: wanted.exposesPin ? 1 : 0,
       active: wanted.isActive === false ? 0 : 1,
       secret_hash: null,
@@ -71,6 +73,7 @@ export async function changeApplication(
     await updateApplication(tx, id, {
       name: changes.name ?? stored.name,
       active: (changes.isActive ?? stored.isActive) ? 1 : 0,
+      dialect: changes.dialect ?? stored.dialect,
       exposes_pin: (changes.exposesPin ?? stored.exposesPin) ? 1 : 0,
       token_days: changes.tokenDays === undefined ? stored.tokenDays : changes.tokenDays,
       token_idle_days: changes.tokenIdleDays === undefined ? stored.tokenIdleDays : changes.tokenIdleDays,
@@ -106,6 +109,7 @@ function told(application: ManagedApplication) {
   return {
     name: application.name,
     active: application.isActive,
+    dialect: application.dialect,
     exposes_pin: application.exposesPin,
     token_days: application.tokenDays,
     token_idle_days: application.tokenIdleDays,

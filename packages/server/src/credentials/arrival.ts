@@ -3,6 +3,7 @@ import type { Context } from '../context.ts'
 import type { Database, PreparedQuery } from '../db/database.ts'
 import { readApplication, type StoredApplication } from '../directory/application-store.ts'
 import { type Account, readAccount } from '../directory/user-store.ts'
+import type { Dialect } from '../domain/dialect.ts'
 import { canonicalEmail } from '../domain/email.ts'
 import { type Counted, countKey, keyOfName } from './throttle.ts'
 
@@ -21,7 +22,7 @@ export function prepareArrivals(db: Database): FindArrival {
 /** Every part may be missing: a name without an account is asked for alike. Keys as throttle.ts makes them. */
 export function arrivalSql() {
   const text = sql`cast(${''} as text)`
-  return sql`select a.id, a.name, a.active, a.secret_hash, a.token_days, a.token_idle_days, a.source_networks,
+  return sql`select a.id, a.name, a.active, a.dialect, a.secret_hash, a.token_days, a.token_idle_days, a.source_networks,
       u.id, u.email, u.active, u.operator, u.password_hash, u.password_foreign,
       t.key, t.tries, t.last_at, t.next_at
     from (select 1 as one) always
@@ -30,10 +31,19 @@ export function arrivalSql() {
     left join throttles t on t.key = coalesce('user ' || u.id, ${text})`
 }
 
-const APPLICATION = 7
+const APPLICATION = 8
 const ACCOUNT = 6
 
-type ApplicationPart = [string | null, string, 0 | 1, string | null, number | null, number | null, string | null]
+type ApplicationPart = [
+  string | null,
+  string,
+  0 | 1,
+  Dialect,
+  string | null,
+  number | null,
+  number | null,
+  string | null,
+]
 type AccountPart = [string | null, string, 0 | 1, 0 | 1, string | null, 0 | 1]
 type ThrottlePart = [string | null, number, number, number]
 
@@ -56,9 +66,9 @@ async function findArrival(
 }
 
 function readApplicationPart(part: ApplicationPart): StoredApplication | undefined {
-  const [id, name, active, secret_hash, token_days, token_idle_days, source_networks] = part
+  const [id, name, active, dialect, secret_hash, token_days, token_idle_days, source_networks] = part
   if (id === null) return undefined
-  return readApplication({ id, name, active, secret_hash, token_days, token_idle_days, source_networks })
+  return readApplication({ id, name, active, dialect, secret_hash, token_days, token_idle_days, source_networks })
 }
 
 function readAccountPart([id, email, active, operator, password_hash, password_foreign]: AccountPart) {

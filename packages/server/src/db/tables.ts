@@ -1,4 +1,5 @@
 import type { Generated } from 'kysely'
+import type { Dialect } from '../domain/dialect.ts'
 import type { PowerKind } from '../domain/power.ts'
 
 // One description for SQLite and PostgreSQL. Times are milliseconds UTC; an open start is START_OF_TIME and an open end is
@@ -116,7 +117,7 @@ type MembershipsTable = {
 type ApplicationsTable = {
   id: string
   name: string
-  dialect: 'v1'
+  dialect: Dialect
   exposes_pin: Switch
   active: Switch
   /** SHA-256 of the secret; null for applications made for old clients. */

@@ -1,11 +1,13 @@
 import type { Insertable, Selectable, Updateable } from 'kysely'
 import type { Database, Db, Tx } from '../db/database.ts'
 import type { Tables } from '../db/tables.ts'
+import type { Dialect } from '../domain/dialect.ts'
 
 export type StoredApplication = {
   id: string
   name: string
   isActive: boolean
+  dialect: Dialect
   secretHash: string | null
   tokenDays: number | null
   tokenIdleDays: number | null
@@ -16,7 +18,7 @@ export type StoredApplication = {
 export async function findApplication(db: Db, id: string): Promise<StoredApplication | undefined> {
   const row = await db
     .selectFrom('applications')
-    .select(['id', 'name', 'active', 'secret_hash', 'token_days', 'token_idle_days', 'source_networks'])
+    .select(['id', 'name', 'active', 'dialect', 'secret_hash', 'token_days', 'token_idle_days', 'source_networks'])
     .where('id', '=', id)
     .executeTakeFirst()
   return row && readApplication(row)
@@ -24,7 +26,7 @@ export async function findApplication(db: Db, id: string): Promise<StoredApplica
 
 type ApplicationRow = Pick<
   Selectable<Tables['applications']>,
-  'id' | 'name' | 'active' | 'secret_hash' | 'token_days' | 'token_idle_days' | 'source_networks'
+  'id' | 'name' | 'active' | 'dialect' | 'secret_hash' | 'token_days' | 'token_idle_days' | 'source_networks'
 >
 
 export function readApplication(row: ApplicationRow): StoredApplication {
@@ -32,6 +34,7 @@ export function readApplication(row: ApplicationRow): StoredApplication {
     id: row.id,
     name: row.name,
     isActive: row.active === 1,
+    dialect: row.dialect,
     secretHash: row.secret_hash,
     tokenDays: row.token_days,
     tokenIdleDays: row.token_idle_days,
@@ -132,7 +135,7 @@ export type ManagedApplication = {
   id: string
   name: string
   isActive: boolean
-  dialect: string
+  dialect: Dialect
   exposesPin: boolean
   hasSecret: boolean
   tokenDays: number | null

@@ -3,9 +3,9 @@ import { loadAnswer } from '../access/answer.ts'
 import { COMMAND_LINE } from '../audit/actor.ts'
 import { audit } from '../audit/write.ts'
 import type { Context } from '../context.ts'
-import { type ApplicationClaim, requireApplication } from '../credentials/applications.ts'
 import { type IssuedToken, issueToken } from '../credentials/issue-token.ts'
 import { secretHash } from '../credentials/secrets.ts'
+import type { StoredApplication } from '../directory/application-store.ts'
 import { UUID } from '../domain/limits.ts'
 import { AppError } from '../errors.ts'
 
@@ -74,13 +74,12 @@ export type Impersonation = IssuedToken & {
   startedBy: string | null
 }
 
-/** Exchanges the one-time token, once, for a token of one company. @throws AppError `invalid_impersonation` */
+/** Exchanges the one-time token, once, for a token of one company, for the application that asks. @throws AppError `invalid_impersonation` */
 export async function validateImpersonation(
   ctx: Context,
-  claim: ApplicationClaim,
+  application: Pick<StoredApplication, 'id'>,
   body: unknown,
 ): Promise<Impersonation> {
-  const application = await requireApplication(ctx, claim)
   const token = (body as { token?: unknown } | null | undefined)?.token // Whatever was sent; looked at next.
   if (typeof token !== 'string' || !UUID.test(token)) throw invalid()
   const now = ctx.now()

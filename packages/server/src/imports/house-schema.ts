@@ -1,4 +1,5 @@
 import { type Static, type TSchema, Type } from 'typebox'
+import { DIALECTS } from '../domain/dialect.ts'
 import { APPLICATION_ID, MAX_COMPANY_NAME, MAX_PERSON_NAME, MAX_PIN, SLUG, UUID } from '../domain/limits.ts'
 
 // The house file's form. Everything but what names a thing may be left out. tools/write-schema.ts publishes it as JSON Schema.
@@ -58,7 +59,11 @@ const Application = Type.Object(
   {
     id: applicationId,
     name: optional(text('For people', 200)),
-    dialect: optional(Type.Enum(['v1', 'flat-0.2', 'flat-0.1'])),
+    dialect: optional(
+      Type.Enum([...DIALECTS], {
+        description: 'What its clients read: the flat ones are for Python releases before 1.0.0',
+      }),
+    ),
     exposes_pin: optional(Type.Boolean()),
     secret: optional(
       maybe(

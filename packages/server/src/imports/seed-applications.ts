@@ -18,14 +18,9 @@ export async function seedApplications(seeding: Seeding, entries: readonly Appli
 
 async function seedApplication(seeding: Seeding, path: string, entry: ApplicationEntry): Promise<boolean> {
   const { tx, now } = seeding
-  if (entry.dialect !== undefined && entry.dialect !== 'v1') {
-    seeding.fault(
-      `${path}/dialect`,
-      `the dialect ${entry.dialect} is not supported by this server yet: leave it out, or write v1`,
-    )
-  }
   const given = {
     name: entry.name,
+    dialect: entry.dialect,
     exposes_pin: toSwitch(entry.exposes_pin),
     active: toSwitch(entry.active),
     secret_hash: typeof entry.secret === 'string' ? secretHash(entry.secret) : entry.secret,
@@ -53,7 +48,7 @@ async function seedApplication(seeding: Seeding, path: string, entry: Applicatio
   const row = {
     id: entry.id,
     name: given.name,
-    dialect: 'v1' as const,
+    dialect: given.dialect ?? 'v1',
     exposes_pin: given.exposes_pin ?? 0,
     active: given.active ?? 1,
     secret_hash: given.secret_hash ?? null,

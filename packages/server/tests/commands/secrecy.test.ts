@@ -9,7 +9,7 @@ import { readConfig } from '../../src/config.ts'
 import { createContext, createLog } from '../../src/context.ts'
 import { openDatabase } from '../../src/db/database.ts'
 import { type Call, call, type Reply, signIn } from '../support/calls.ts'
-import { ACME, ANNA, PASSWORD, SMALL_HOUSE } from '../support/house.ts'
+import { ACME, ANNA, FLAT_HOUSE, PASSWORD } from '../support/house.ts'
 import { RawConnection } from '../support/raw.ts'
 import { type DatabaseKind, databases, newDatabase } from '../support/server.ts'
 import { allTables } from '../support/tables.ts'
@@ -83,11 +83,11 @@ async function newHouse(database: DatabaseKind, folder: string): Promise<House> 
 }
 
 function houseFile({ password, vaultSecret }: House) {
-  const [anna, ...users] = SMALL_HOUSE.users
+  const [anna, ...users] = FLAT_HOUSE.users
   const { password_hash: _hash, ...withoutHash } = anna ?? {}
   return {
-    ...SMALL_HOUSE,
-    applications: SMALL_HOUSE.applications.map((each) =>
+    ...FLAT_HOUSE,
+    applications: FLAT_HOUSE.applications.map((each) =>
       each.id === 'vault' ? { ...each, secret: vaultSecret } : each,
     ),
     users: [{ ...withoutHash, pin: PIN, password }, ...users],
@@ -125,6 +125,7 @@ function everyCall({ canaries, password, vaultSecret }: House, live: Live): [str
   const vault = { module: 'vault', headers: { 'x-license-secret': vaultSecret } }
   const routes = [
     'GET users/profile/',
+    'GET users/permissions/',
     'GET get-permissions/',
     `GET get-company-permissions/${ACME}/`,
     'POST sign-out/',
@@ -141,6 +142,8 @@ function everyCall({ canaries, password, vaultSecret }: House, live: Live): [str
     signInWith(ANNA, password, vault),
     signInWith(ANNA, password, { ...vault, headers: { ...vault.headers, 'x-license-user-address': wrong } }),
     signInWith(ANNA, password, { module: 'attic' }),
+    signInWith(ANNA, password, { module: 'till' }),
+    signInWith(ANNA, wrong, { module: 'press' }),
     signInWith('gina@example.test', password),
     ...['{"password":"', '{"password":', '[', '{"a":1} ', ''].map((before): [string, Call] => [
       'POST authenticate/',
@@ -159,6 +162,7 @@ function everyCall({ canaries, password, vaultSecret }: House, live: Live): [str
         .filter((line) => token !== live.token || !line.includes('sign-out'))
         .flatMap((line): [string, Call][] => [
           [line, { token }],
+          [line, { token, module: 'till' }],
           [line, { module: 'vault', token, headers: { 'x-license-secret': badSecret } }],
           [line, { module: 'vault', token, headers: basic(`vault:${vaultSecret}`) }],
           [line, { module: 'vault', token, headers: basic(`vault:${badSecret}`) }],

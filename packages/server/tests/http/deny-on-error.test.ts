@@ -5,7 +5,7 @@ import { startImpersonation } from '../../src/impersonation/impersonate.ts'
 import { type Call, call, type Reply, signIn } from '../support/calls.ts'
 import { openCutter } from '../support/cutter.ts'
 import { type FaultyServer, startFaulty } from '../support/faults.ts'
-import { ACME, ANNA, issue, PASSWORD, SMALL_HOUSE } from '../support/house.ts'
+import { ACME, ANNA, FLAT_HOUSE, issue, PASSWORD } from '../support/house.ts'
 import { type DatabaseKind, databases, newDatabase } from '../support/server.ts'
 import { allTables, type Rows } from '../support/tables.ts'
 
@@ -30,6 +30,7 @@ type Request = {
 const SECRET = { 'x-license-secret': 'the-vault-opens-at-nine', 'x-license-user-address': '192.0.2.7' }
 
 const annaInCrm = (server: Server) => issue(server, ANNA, 'crm')
+const annaInTill = (server: Server) => issue(server, ANNA, 'till')
 const byToken =
   (line: string, wish: Call = {}) =>
   (server: Server, token: string) =>
@@ -44,8 +45,8 @@ async function afterWrong(server: Server): Promise<string> {
   return ''
 }
 
-async function oneTime({ ctx }: Server): Promise<string> {
-  const wish = { companyId: ACME, applicationId: 'crm', reason: 'Z7', minutes: 30, startedBy: null }
+async function oneTime({ ctx }: Server, applicationId = 'crm'): Promise<string> {
+  const wish = { companyId: ACME, applicationId, reason: 'Z7', minutes: 30, startedBy: null }
   return (await startImpersonation(ctx, { ...wish, userId: await idOf(ctx, ANNA) })).token
 }
 
@@ -58,6 +59,12 @@ const REQUESTS: Request[] = [
   { name: 'a first sign-in', ask: (server) => signIn(server, ANNA, PASSWORD), status: 200, steps: 10 },
   { name: 'a sign-in', ask: (server) => signIn(server, ANNA, PASSWORD), status: 200, steps: 5 },
   { name: 'a sign-in of our client', ask: (s) => signIn(s, ANNA, PASSWORD, { rich: true }), status: 200, steps: 5 },
+  ...(['till', 'press'] as const).map((module) => ({
+    name: `a sign-in to ${module}`,
+    ask: (server: Server) => signIn(server, ANNA, PASSWORD, { module }),
+    status: 200,
+    steps: 5,
+  })),
   {
     name: 'a sign-in to an application that proves itself',
     ask: (server) => signIn(server, ANNA, PASSWORD, { module: 'vault', headers: SECRET }),
@@ -108,11 +115,39 @@ const REQUESTS: Request[] = [
     status: 401,
     steps: 2,
   },
+  {
+    name: 'a look-up of the flat dialect',
+    prepare: annaInTill,
+    ask: byToken('GET users/permissions/', { module: 'till' }),
+    status: 200,
+    steps: 2,
+  },
+  {
+    name: 'the profile of the flat dialect',
+    prepare: annaInTill,
+    ask: byToken('GET users/profile/', { module: 'till' }),
+    status: 200,
+    steps: 2,
+  },
+  {
+    name: 'a call that the dialect has not',
+    prepare: annaInTill,
+    ask: byToken('GET get-permissions/', { module: 'till' }),
+    status: 404,
+    steps: 2,
+  },
+  {
+    name: 'an impersonation that the dialect has not',
+    prepare: (server) => oneTime(server, 'till'),
+    ask: validate({ module: 'till' }),
+    status: 404,
+    steps: 1,
+  },
   { name: 'a sign-out', prepare: annaInCrm, ask: byToken('POST sign-out/'), status: 200, steps: 5 },
-  { name: 'an impersonation', prepare: oneTime, ask: validate({}), status: 200, steps: 7 },
+  { name: 'an impersonation', prepare: (server) => oneTime(server), ask: validate({}), status: 200, steps: 7 },
   {
     name: 'an impersonation of our client',
-    prepare: oneTime,
+    prepare: (server) => oneTime(server),
     ask: validate({ rich: true }),
     status: 200,
     steps: 9,
@@ -168,7 +203,7 @@ for (const database of databases) {
   describe(`Z7: whatever fails gives no right and stores nothing, on ${database}`, () => {
     for (const [what, newError, status] of ERRORS) {
       test(`${what} at every step of every request`, async () => {
-        await using server = await startFaulty(await environmentOf(database), SMALL_HOUSE)
+        await using server = await startFaulty(await environmentOf(database), FLAT_HOUSE)
         for (const request of REQUESTS) {
           const steps = await failEveryStep(server, request, newError(), status)
           assert.ok(steps >= request.steps, `${request.name} has ${steps} steps`)
@@ -201,7 +236,7 @@ if (databases.includes('postgres')) {
     test(`Z7: the wire to PostgreSQL breaks at every statement of every request, ${when}`, async () => {
       using cutter = await openCutter(await newDatabase())
       const env = { LICENSE_DATABASE_URL: cutter.url, LICENSE_DATABASE_POOL: '1' }
-      await using server = await startFaulty(env, SMALL_HOUSE)
+      await using server = await startFaulty(env, FLAT_HOUSE)
       for (const request of REQUESTS) {
         for (let statement = 1; ; statement++) {
           const prepared = (await request.prepare?.(server)) ?? ''

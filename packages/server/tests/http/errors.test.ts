@@ -30,6 +30,8 @@ const WRONG: Wrong[] = [
   ...['POST', 'PUT', 'DELETE'].map((method) => wrongMethod(`${method} get-permissions/`, 'GET, HEAD')),
   ...['POST', 'PUT'].map((method) => wrongMethod(`${method} users/profile/`, 'GET, HEAD')),
   ...['POST', 'DELETE'].map((method) => wrongMethod(`${method} ${ONE_COMPANY}`, 'GET, HEAD')),
+  ...['POST', 'DELETE'].map((method) => wrongMethod(`${method} users/permissions/`, 'GET, HEAD')),
+  { why: 'a call of the flat dialects', line: 'GET users/permissions/', code: 'not_found' },
   wrongMethod('GET impersonation-validation/', 'POST'),
   wrongMethod('GET sign-out/', 'POST'),
   wrongMethod('OPTIONS authenticate/', 'POST'),

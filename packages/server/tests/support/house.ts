@@ -72,6 +72,32 @@ export const SMALL_HOUSE = {
   ],
 } satisfies HouseFile
 
+/** As the CRM, each for the clients of a dialect. */
+const FLAT = { till: 'flat-0.2', press: 'flat-0.1' } as const
+const inFlat = Object.keys(FLAT) as (keyof typeof FLAT)[] // The keys that it has.
+
+/** The small house with two applications more, for the flat dialects: whatever somebody may do in the CRM, they may there too. */
+export const FLAT_HOUSE = {
+  ...SMALL_HOUSE,
+  applications: [
+    ...SMALL_HOUSE.applications,
+    ...inFlat.map((id) => ({ ...SMALL_HOUSE.applications[0], id, name: id, dialect: FLAT[id] })),
+  ],
+  licenses: [
+    ...SMALL_HOUSE.licenses,
+    ...[ACME, GLOBEX].flatMap((company) => inFlat.map((application) => ({ company, application, from: '2020-01-01' }))),
+  ],
+  users: SMALL_HOUSE.users.map((each: UserEntry) => ({
+    ...each,
+    companies: (each.companies ?? []).map((membership) => ({
+      ...membership,
+      grants: (membership.grants ?? []).flatMap((grant) =>
+        grant.application === 'crm' ? [grant, ...inFlat.map((application) => ({ ...grant, application }))] : [grant],
+      ),
+    })),
+  })),
+} satisfies HouseFile
+
 export function user(email: string, more: Partial<UserEntry> = {}): UserEntry {
   return { email, password_hash: CHEAP_HASH, ...more }
 }

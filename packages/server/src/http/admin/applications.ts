@@ -11,6 +11,7 @@ import {
 } from '../../directory/application-store.ts'
 import { requireApplicationKnown } from '../../directory/visible.ts'
 import { isNetwork } from '../../domain/address.ts'
+import { DIALECTS } from '../../domain/dialect.ts'
 import type { Power } from '../../domain/power.ts'
 import { byCodePoint } from '../../domain/tree.ts'
 import { AppError } from '../../errors.ts'
@@ -24,7 +25,7 @@ export const APPLICATION_SHAPE = Type.Object({
   id: Type.String(),
   name: Type.String(),
   active: Type.Boolean(),
-  dialect: Type.String(),
+  dialect: Type.Enum([...DIALECTS]),
   exposes_pin: Type.Boolean(),
   has_secret: Type.Optional(Type.Boolean()),
   token_days: maybe(Type.Integer({ description: "Null: the house's default" })),
@@ -47,6 +48,11 @@ export const PERMISSION = Type.Object({
 const DAYS = Type.Integer({ minimum: 0, maximum: 3650 })
 export const FIELDS = {
   active: optional(Type.Boolean({ description: 'Switched off, every session in it ends' })),
+  dialect: optional(
+    Type.Enum([...DIALECTS], {
+      description: 'What its clients read: the flat ones are for Python releases before 1.0.0',
+    }),
+  ),
   exposes_pin: optional(Type.Boolean()),
   token_days: optional(maybe(Type.Integer({ minimum: 1, maximum: 3650 }))),
   token_idle_days: optional(maybe(DAYS)),
@@ -220,6 +226,7 @@ function asChanges(body: Given) {
       throw wrong(`/body/source_networks/${index}`, 'is no address or network such as 10.0.0.0/8')
   return {
     isActive: body.active,
+    dialect: body.dialect,
     exposesPin: body.exposes_pin,
     tokenDays: body.token_days,
     tokenIdleDays: body.token_idle_days,

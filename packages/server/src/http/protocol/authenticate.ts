@@ -6,6 +6,8 @@ import { signIn } from '../../sign-in/index.ts'
 import { isRichClient, readClaim, readUserAddress } from '../callers.ts'
 import { DEADLINE_MS } from '../deadline.ts'
 import { boundRest } from '../drain.ts'
+import { dialectOf, sendAs } from './dialect.ts'
+import { FLAT_SIGN_IN, flatSignIn } from './flat.ts'
 import { COMPANY_PERMISSIONS, companyPermissions, EXPIRY, expiry, USER, userObject } from './shapes.ts'
 import { AUTH, CLIENT, OF_APPLICATIONS, USER_ADDRESS } from './told.ts'
 
@@ -63,9 +65,11 @@ export function authenticateRoute(app: FastifyInstance, ctx: Context): void {
         response: { 200: ANSWER },
       },
     },
-    async (request) => {
+    async (request, reply) => {
       const claim = { ...readClaim(request), userAddress: readUserAddress(request) }
       const signedIn = await signIn(ctx, claim, request.body)
+      const dialect = dialectOf(request, signedIn.facts.application)
+      if (dialect !== 'v1') return sendAs(reply, FLAT_SIGN_IN, flatSignIn(dialect, signedIn.token, signedIn.answer))
       const plain = { token: signedIn.token, permissions: companyPermissions(signedIn.answer) }
       if (!isRichClient(request)) return plain
       return { ...plain, ...expiry(signedIn.expiresAt, ctx.now()), user: userObject(signedIn.facts, signedIn.answer) }

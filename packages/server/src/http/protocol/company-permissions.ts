@@ -5,7 +5,8 @@ import { requireSession } from '../../credentials/sessions.ts'
 import { AppError } from '../../errors.ts'
 import { readClaim } from '../callers.ts'
 import type { Told } from '../told.ts'
-import { AUTH, CLIENT, OF_SESSIONS } from './told.ts'
+import { requireForm } from './dialect.ts'
+import { AUTH, CLIENT, OF_SESSIONS, OTHER_FORM } from './told.ts'
 
 const ANSWER = Type.Object({ permissions: Type.Array(Type.String()) })
 
@@ -14,7 +15,7 @@ type Params = { company_id: string }
 export function companyPermissionsRoute(app: FastifyInstance, ctx: Context): void {
   const told: Told = {
     operation: 'auth.companyPermissions',
-    errors: [...OF_SESSIONS, 'company_not_accessible'],
+    errors: [...OF_SESSIONS, ...OTHER_FORM, 'company_not_accessible'],
     headers: CLIENT,
     params: { company_id: Type.String({ description: "A company's id" }) },
   }
@@ -28,7 +29,8 @@ export function companyPermissionsRoute(app: FastifyInstance, ctx: Context): voi
     },
   }
   app.get<{ Params: Params }>('/get-company-permissions/:company_id/', options, async (request) => {
-    const { answer } = await requireSession(ctx, readClaim(request))
+    const { facts, answer } = await requireSession(ctx, readClaim(request))
+    requireForm(request, facts.application, 'v1')
     const wanted = request.params.company_id.toLowerCase()
     const company = answer.companies.find(({ id }) => id === wanted)
     // The same for a company that is none and for one that is not this user's.

@@ -2,12 +2,14 @@ import type { FastifyInstance } from 'fastify'
 import { Type } from 'typebox'
 import { loadAnswer } from '../../access/answer.ts'
 import type { Context } from '../../context.ts'
+import { requireApplication } from '../../credentials/applications.ts'
 import { validateImpersonation } from '../../impersonation/impersonate.ts'
 import { isRichClient, readClaim } from '../callers.ts'
 import { DEADLINE_MS } from '../deadline.ts'
 import type { Told } from '../told.ts'
+import { requireForm } from './dialect.ts'
 import { EXPIRY, expiry, USER, userObject } from './shapes.ts'
-import { AUTH, CLIENT, OF_APPLICATIONS } from './told.ts'
+import { AUTH, CLIENT, OF_APPLICATIONS, OTHER_FORM } from './told.ts'
 
 const ANSWER = Type.Object({
   user: Type.String(),
@@ -22,7 +24,7 @@ const ANSWER = Type.Object({
 export function impersonationRoute(app: FastifyInstance, ctx: Context): void {
   const told: Told = {
     operation: 'auth.impersonation',
-    errors: [...OF_APPLICATIONS, 'invalid_input', 'invalid_impersonation', 'body_too_large'],
+    errors: [...OF_APPLICATIONS, ...OTHER_FORM, 'invalid_input', 'invalid_impersonation', 'body_too_large'],
     headers: CLIENT,
     body: Type.Object({ token: Type.String({ description: 'The one-time token' }) }),
   }
@@ -38,12 +40,14 @@ export function impersonationRoute(app: FastifyInstance, ctx: Context): void {
     },
   }
   app.post('/impersonation-validation/', options, async (request) => {
-    const claim = readClaim(request)
-    const found = await validateImpersonation(ctx, claim, request.body)
+    const application = await requireApplication(ctx, readClaim(request))
+    // Before the one-time token is used up: no release of the flat dialects knows this call.
+    requireForm(request, application, 'v1')
+    const found = await validateImpersonation(ctx, application, request.body)
     const plain = { user: found.username, company: found.companyId, auth_token: found.token }
     if (!isRichClient(request)) return plain
     // The one-time token is used up: whatever fails from here on, the session that it gave is answered.
-    const rights = await loadAnswer(ctx, found.userId, claim.applicationId ?? '').catch(() => undefined)
+    const rights = await loadAnswer(ctx, found.userId, application.id).catch(() => undefined)
     return {
       ...plain,
       ...expiry(found.expiresAt, ctx.now()),

@@ -3,6 +3,8 @@ import { Type } from 'typebox'
 import type { Context } from '../../context.ts'
 import { requireSession } from '../../credentials/sessions.ts'
 import { isRichClient, readClaim } from '../callers.ts'
+import { dialectOf, sendAs } from './dialect.ts'
+import { FLAT_PROFILE, flatProfile } from './flat.ts'
 import { COMPANY, EXPIRY, expiry, userObject } from './shapes.ts'
 import { AUTH, CLIENT, OF_SESSIONS } from './told.ts'
 
@@ -22,8 +24,10 @@ export function profileRoute(app: FastifyInstance, ctx: Context): void {
     config: { told: { operation: 'auth.profile', errors: OF_SESSIONS, headers: CLIENT } },
     schema: { ...AUTH, summary: 'Tells who the user is', response: { 200: ANSWER } },
   }
-  app.get('/users/profile/', options, async (request) => {
+  app.get('/users/profile/', options, async (request, reply) => {
     const { facts, answer, token } = await requireSession(ctx, readClaim(request))
+    const dialect = dialectOf(request, facts.application)
+    if (dialect !== 'v1') return sendAs(reply, FLAT_PROFILE, flatProfile(dialect, facts, answer))
     const user = userObject(facts, answer)
     if (isRichClient(request)) return { ...user, ...expiry(token.expiresAt, ctx.now()) }
     const { id: _id, company: _company, companies: _companies, ...plain } = user

@@ -13,6 +13,9 @@ export const OF_APPLICATIONS: readonly ErrorCode[] = [
 /** Of those that take a token. */
 export const OF_SESSIONS: readonly ErrorCode[] = [...OF_APPLICATIONS, 'invalid_token']
 
+/** Of those that are not there in every dialect. */
+export const OTHER_FORM: readonly ErrorCode[] = ['not_found']
+
 export const AUTH = { tags: ['auth'] }
 
 export const CLIENT = {
