@@ -12,7 +12,7 @@ import {
 import { openWire } from '../packages/server/tests/support/wire.ts'
 import { prepareEnvironments } from './environments.ts'
 import { assertAllowed, assertRefused, type Call, type Row, readTable } from './expectations.ts'
-import { acme, house, password, peopleOf, usersOf } from './house.ts'
+import { acme, applicationsOf, house, password, peopleOf, usersOf } from './house.ts'
 import { type Answer, startPythonClient } from './python-client.ts'
 import { releases } from './table.ts'
 
@@ -22,7 +22,7 @@ const missing = 'missing' in environments ? environments.missing : undefined
 const skip = process.env.CI ? false : (missing ?? false)
 
 /** A release in a process of its own, with a person of its own, who is signed in. */
-type Visit = { row: Row; email: string; token: string; ask(call: Call, args: unknown[]): Promise<Answer> }
+type Visit = { crm: string; row: Row; email: string; token: string; ask(call: Call, args: unknown[]): Promise<Answer> }
 
 /** Every release at once. */
 async function visitAll(server: TestServer): Promise<AsyncDisposableStack & { visits: Visit[] }> {
@@ -30,23 +30,24 @@ async function visitAll(server: TestServer): Promise<AsyncDisposableStack & { vi
   const { python } = environments
   const stack = new AsyncDisposableStack()
   const rows = readTable(releases)
-  await server.seed({ users: rows.flatMap(({ release }) => usersOf(peopleOf(release))) })
+  await server.seed({ users: rows.flatMap(({ release, dialect }) => usersOf(peopleOf(release), dialect)) })
   const visits = await Promise.all(
     rows.map(async (row) => {
       const { email } = peopleOf(row.release).anna
       const client = stack.use(await startPythonClient(python(row.release), `${server.url}/api/v1`))
-      const token = await signIn(server, email, password)
-      const ask = (call: Call, args: unknown[]) => client.perform({ application: 'crm', call, arguments: args })
-      return { row, email, token, ask }
+      const { crm } = applicationsOf(row.dialect)
+      const token = await signIn(server, crm, email, password)
+      const ask = (call: Call, args: unknown[]) => client.perform({ application: crm, call, arguments: args })
+      return { crm, row, email, token, ask }
     }),
   )
   return Object.assign(stack, { visits })
 }
 
-async function signIn(server: TestServer, username: string, secret: string): Promise<string> {
+async function signIn(server: TestServer, module: string, username: string, secret: string): Promise<string> {
   const response = await fetch(`${server.url}/api/v1/auth/authenticate/`, {
     method: 'POST',
-    headers: { 'Content-Type': 'application/json', 'X-LICENSE-MODULE': 'crm' },
+    headers: { 'Content-Type': 'application/json', 'X-LICENSE-MODULE': module },
     body: JSON.stringify({ username, password: secret }),
   })
   const { token } = (await response.json()) as { token: string }
@@ -103,8 +104,8 @@ for (const database of databases) {
     await using server = await start(database)
     await using all = await visitAll(server)
     server.clock.stopAt(Date.now())
-    await each(all.visits, async ({ email }) => {
-      for (let count = 0; count < 6; count++) await signIn(server, email, 'a wrong password')
+    await each(all.visits, async ({ crm, email }) => {
+      for (let count = 0; count < 6; count++) await signIn(server, crm, email, 'a wrong password')
     })
     await each(all.visits, async (visit) => {
       await assertSignInRefused(visit, 429)
@@ -166,7 +167,7 @@ for (const database of databases) {
       const running: Promise<void>[] = []
       for (let place = 0; place < server.config.hashConcurrency; place++)
         running.push(held.use(server.ctx.hasher.enter('other')).run(() => promise))
-      const last = signIn(server, all.visits[0]?.email ?? '', password)
+      const last = signIn(server, all.visits[0]?.crm ?? '', all.visits[0]?.email ?? '', password)
       while (server.ctx.hasher.waiting === 0) await new Promise((done) => setTimeout(done, 5))
       const ended = server[Symbol.asyncDispose]()
       await each(all.visits, (visit) => assertAllRefused(visit, 503))

@@ -1,11 +1,18 @@
 // What a call must come to, by the word that the test's table has for it.
 import assert from 'node:assert/strict'
+import { acme, type Dialect, dialects } from './house.ts'
 import type { Answer } from './python-client.ts'
 
+/** `flat` where the flat dialects have it at another address. */
 export const calls = {
   authenticate: { column: 'sign-in', path: '/authenticate/', refusal: 'BadCredentials' },
   get_user: { column: 'profile', path: '/users/profile/', refusal: 'NoValidToken' },
-  get_permissions: { column: 'permissions', path: '/get-permissions/', refusal: 'NoValidToken' },
+  get_permissions: {
+    column: 'permissions',
+    path: '/get-permissions/',
+    flat: '/users/permissions/',
+    refusal: 'NoValidToken',
+  },
   // The message of this one is the server's own; the two above have the package's.
   get_company_permissions: { column: 'company', path: '/get-company-permissions/', refusal: 'Exception' },
   // This one raises nothing: it returns an object with `has_error`.
@@ -16,8 +23,8 @@ export type Call = keyof typeof calls
 
 /** '4xx' is any refusal but a throttled one, which would say nothing about the input. */
 export type Status = number | '4xx'
-type Column = 'release' | 'sign-in' | 'profile' | 'pin' | 'permissions' | 'company' | 'impersonation'
-export type Row = Record<Column, string>
+type Column = 'sign-in' | 'profile' | 'pin' | 'permissions' | 'company' | 'impersonation'
+export type Row = Record<Column, string> & { release: string; dialect: Dialect }
 
 const words = ['works', 'blank', 'crashes', 'lacks']
 
@@ -29,7 +36,8 @@ export function readTable(table: string): Row[] {
     .map((line) => line.trim().split(/\s+/))
   return rows.map((cells) => {
     assert.equal(cells.length, head.length, `the row of ${cells[0]}`)
-    for (const word of cells.slice(1)) assert.ok(words.includes(word), `"${word}" in the row of ${cells[0]}`)
+    assert.ok((dialects as readonly string[]).includes(cells[1] ?? ''), `the dialect of ${cells[0]}`)
+    for (const word of cells.slice(2)) assert.ok(words.includes(word), `"${word}" in the row of ${cells[0]}`)
     // The table's head has exactly the columns of the type.
     return Object.fromEntries(head.map((column, i) => [column, cells[i]])) as Row
   })
@@ -44,12 +52,12 @@ export function assertAllowed(row: Row, call: Call, answer: Answer): boolean {
   }
   if (word === 'crashes') {
     if (call === 'get_permissions') assertOwnFault(answer)
-    else assertSent(answer, call, 200)
+    else assertSent(row, answer, call, 200)
     assert.equal(answer.crashed, 'AttributeError', show(answer))
     return false
   }
   assert.ok('returned' in answer, show(answer))
-  assertSent(answer, call, 200)
+  assertSent(row, answer, call, 200)
   return true
 }
 
@@ -58,7 +66,7 @@ export function assertRefused(row: Row, call: Call, answer: Answer, status: Stat
   const { column, refusal } = calls[call]
   if (row[column] === 'lacks') return assert.equal(answer.lacking, call)
   if (row[column] === 'crashes' && call === 'get_permissions') return assertOwnFault(answer)
-  assertSent(answer, call, status, what)
+  assertSent(row, answer, call, status, what)
   assert.equal(answer.raised, refusal, `${what}: ${show(answer)}`)
   if (refusal === 'BadCredentials' || refusal === 'NoValidToken') return
   const told = refusal ? answer.message : readError(answer, what)
@@ -74,10 +82,11 @@ function readError(answer: Answer, what: string) {
 }
 
 /** Exactly one request went out, to this call's address, and came back with this status. */
-export function assertSent(answer: Answer, call: Call, status: Status, what = 'allowed') {
+export function assertSent(row: Row, answer: Answer, call: Call, status: Status, what = 'allowed') {
   assert.equal(answer.requests.length, 1, `${what}: ${show(answer)}`)
   const [, path, got] = answer.requests[0] ?? assert.fail()
-  assert.ok(path.startsWith(`/api/v1/auth${calls[call].path}`), path)
+  const { path: own, flat = own }: { path: string; flat?: string } = calls[call]
+  assert.ok(path.startsWith(`/api/v1/auth${row.dialect === 'v1' ? own : flat}`), path)
   const fits = status === '4xx' ? got >= 400 && got < 500 && got !== 429 : got === status
   assert.ok(fits, `${what}: ${status} was expected. ${show(answer)}`)
 }
@@ -94,7 +103,15 @@ export function assertOwnFault(answer: Answer) {
   assert.deepEqual(answer.requests, [])
 }
 
-export function assertPermissions(word: string, answer: Answer, companies: unknown[]) {
+export type Rights = { company_id: string; company_name: string; permissions: string[] }
+
+/** In a flat dialect those of one company, the first, each as an object. */
+export function assertPermissions(row: Row, word: string, answer: Answer, companies: readonly Rights[]) {
+  if (row.dialect !== 'v1') {
+    const flat = (companies[0]?.permissions ?? []).map((permission) => ({ permission }))
+    assert.deepEqual(answer.holds?.permissions, flat)
+    return
+  }
   const blank = { company_id: null, company_name: null, permissions: null }
   assert.deepEqual(answer.holds?.permissions, word === 'blank' ? companies.map(() => blank) : companies)
 }
@@ -103,13 +120,20 @@ export function assertUser(
   row: Row,
   answer: Answer,
   user: Record<'first_name' | 'last_name' | 'email', string>,
-  pin?: string,
+  { pin, company = acme }: { pin?: string | undefined; company?: typeof acme | null } = {},
 ) {
   const { first_name, last_name, email } = user
   const blank = { first_name: null, last_name: null, email: null }
   const fields = row.profile === 'blank' ? blank : { first_name, last_name, email }
-  const pins = row.pin === 'crashes' ? {} : { pin: row.pin === 'blank' ? null : (pin ?? null) }
-  assert.deepEqual(answer.holds?.user, { ...fields, ...pins })
+  const pins = row.pin === 'crashes' || row.pin === 'lacks' ? {} : { pin: row.pin === 'blank' ? null : (pin ?? null) }
+  assert.deepEqual(answer.holds?.user, { ...fields, ...companyOf(row, company), ...pins })
+}
+
+/** As the user object has the company, which only a flat dialect tells. */
+export function companyOf({ dialect }: Row, company: typeof acme | null) {
+  if (dialect === 'v1') return {}
+  if (dialect === 'flat-0.1') return { company: company?.name ?? null }
+  return { company_id: company?.id ?? null, company_name: company?.name ?? null }
 }
 
 function show(answer: Answer) {

@@ -14,20 +14,36 @@ const permissions = [
   { slug: 'create_invoice', name: 'Make invoices', needs: 'list_invoices' },
 ]
 
+/** Each dialect has its applications, alike but for the id. */
+export const dialects = ['v1', 'flat-0.2', 'flat-0.1'] as const
+export type Dialect = (typeof dialects)[number]
+
+export function applicationsOf(dialect: Dialect) {
+  const of = (id: string) => (dialect === 'v1' ? id : `${id}-${dialect}`)
+  return { crm: of('crm'), shop: of('shop'), desk: of('desk'), closed: of('closed') }
+}
+
 export const house = {
   companies: [acme, globex, initech, hooli],
-  applications: [
-    { id: 'crm', name: 'CRM', permissions },
-    { id: 'shop', name: 'Shop', permissions },
-    { id: 'desk', name: 'Service desk, which works with pins', exposes_pin: true, permissions },
-    { id: 'closed', name: 'Switched off', active: false, permissions },
-  ],
-  licenses: [
-    ...['crm', 'shop', 'desk', 'closed'].map((application) => ({ company: acme.id, application, from: '2020-01-01' })),
-    { company: globex.id, application: 'crm', from: '2020-01-01' },
-    { company: initech.id, application: 'crm', from: '2020-01-01', until: '2020-12-31' },
-    { company: hooli.id, application: 'crm', from: '2020-01-01' },
-  ],
+  applications: dialects.flatMap((dialect) => {
+    const { crm, shop, desk, closed } = applicationsOf(dialect)
+    return [
+      { id: crm, name: 'CRM', dialect, permissions },
+      { id: shop, name: 'Shop', dialect, permissions },
+      { id: desk, name: 'Service desk, which works with pins', dialect, exposes_pin: true, permissions },
+      { id: closed, name: 'Switched off', dialect, active: false, permissions },
+    ]
+  }),
+  licenses: dialects.flatMap((dialect) => {
+    const applications = applicationsOf(dialect)
+    const { crm } = applications
+    return [
+      ...Object.values(applications).map((application) => ({ company: acme.id, application, from: '2020-01-01' })),
+      { company: globex.id, application: crm, from: '2020-01-01' },
+      { company: initech.id, application: crm, from: '2020-01-01', until: '2020-12-31' },
+      { company: hooli.id, application: crm, from: '2020-01-01' },
+    ]
+  }),
 }
 
 /** Each release has its own people, so that what one does to them, or fails to do, shows in no other. */
@@ -47,23 +63,24 @@ export function peopleOf(release: string) {
 
 type People = ReturnType<typeof peopleOf>
 
-export function usersOf({ anna, wanda, nora, otto, edda, leon, gina }: People) {
+export function usersOf({ anna, wanda, nora, otto, edda, leon, gina }: People, dialect: Dialect) {
+  const applications = applicationsOf(dialect)
+  const { crm } = applications
   const invoices = (application: string) => ({ application, permissions: ['create_invoice'] })
-  const member = { company: acme.id, primary: true, grants: [invoices('crm')] }
-  const applications = ['crm', 'shop', 'desk', 'closed']
+  const member = { company: acme.id, primary: true, grants: [invoices(crm)] }
   return [
     {
       ...anna,
       password,
       companies: [
-        { company: acme.id, primary: true, grants: applications.map(invoices) },
-        { company: globex.id, grants: [{ application: 'crm', permissions: [] }] },
+        { company: acme.id, primary: true, grants: Object.values(applications).map(invoices) },
+        { company: globex.id, grants: [{ application: crm, permissions: [] }] },
       ],
     },
     { ...wanda, password, companies: [member] },
     { ...nora, password, companies: [] },
     { ...otto, password, active: false, companies: [member] },
-    { ...edda, password, companies: [{ company: initech.id, grants: [invoices('crm')] }] },
+    { ...edda, password, companies: [{ company: initech.id, grants: [invoices(crm)] }] },
     { ...leon, password, companies: [member] },
     { ...gina, password, companies: [member] },
   ]
