@@ -1,5 +1,5 @@
-import type { Application } from 'cloudspot-license-api/admin'
-import type { Command } from 'commander'
+import type { Application, ApplicationDialect } from 'cloudspot-license-api/admin'
+import { type Command, Option } from 'commander'
 import { requireYes } from '../ask.ts'
 import { examples, given, noun, noVerb, onHouse, orNull, requireChanges, several, wholeNumberOr } from '../command.ts'
 import { type ListOptions, limited, printList } from '../list.ts'
@@ -10,6 +10,7 @@ import { treeLines } from '../output/tree.ts'
 type Fields = {
   name?: string
   active?: boolean
+  dialect?: ApplicationDialect
   exposesPin?: boolean
   tokenDays?: number | 'none'
   tokenIdleDays?: number | 'none'
@@ -145,6 +146,13 @@ function fields(command: Command): Command {
   return command
     .option('--active', 'switched on')
     .option('--no-active', 'switched off: every session in it ends')
+    .addOption(
+      new Option('--dialect <dialect>', 'what it reads: the flat ones are for Python releases before 1.0.0').choices([
+        'v1',
+        'flat-0.2',
+        'flat-0.1',
+      ]),
+    )
     .option('--exposes-pin', "it is told the user's PIN")
     .option('--no-exposes-pin', 'it is not')
     .option(
@@ -160,10 +168,11 @@ function fields(command: Command): Command {
     .option('--network <address...>', "where it may be used from ('any': from anywhere)", several)
 }
 
-function readFields({ name, active, exposesPin, tokenDays, tokenIdleDays, network }: Fields) {
+function readFields({ name, active, dialect, exposesPin, tokenDays, tokenIdleDays, network }: Fields) {
   return given({
     name,
     active,
+    dialect,
     exposes_pin: exposesPin,
     token_days: orNull(tokenDays),
     token_idle_days: orNull(tokenIdleDays),

@@ -56,12 +56,14 @@ export function authenticateRoute(app: FastifyInstance, ctx: Context): void {
             username: Type.String({ description: 'The email address' }),
             password: Type.String(),
           }),
+          answers: { 200: Type.Union([ANSWER, FLAT_SIGN_IN]) },
         },
       },
       schema: {
         ...AUTH,
         summary: 'Signs a user in to the application that asks',
-        description: 'Refused where the user may use it for no company. The body is 16 kB at most.',
+        description:
+          'Refused where the user may use it for no company. The body is 16 kB at most. The second form is for applications of a flat dialect, asked by callers that do not name themselves.',
         response: { 200: ANSWER },
       },
     },

@@ -21,8 +21,21 @@ const ANSWER = Type.Object({
 
 export function profileRoute(app: FastifyInstance, ctx: Context): void {
   const options = {
-    config: { told: { operation: 'auth.profile', errors: OF_SESSIONS, headers: CLIENT } },
-    schema: { ...AUTH, summary: 'Tells who the user is', response: { 200: ANSWER } },
+    config: {
+      told: {
+        operation: 'auth.profile',
+        errors: OF_SESSIONS,
+        headers: CLIENT,
+        answers: { 200: Type.Union([ANSWER, FLAT_PROFILE]) },
+      },
+    },
+    schema: {
+      ...AUTH,
+      summary: 'Tells who the user is',
+      description:
+        'The second form is for applications of a flat dialect, asked by callers that do not name themselves.',
+      response: { 200: ANSWER },
+    },
   }
   app.get('/users/profile/', options, async (request, reply) => {
     const { facts, answer, token } = await requireSession(ctx, readClaim(request))
