@@ -5,7 +5,7 @@ import { COMMAND_LINE } from '../../src/audit/actor.ts'
 import { changePassword, deleteUser, removeMember, switchUser } from '../../src/credentials/accounts.ts'
 import { isWellFormed, newSecret, type SecretPrefix, secretHash } from '../../src/credentials/secrets.ts'
 import { setApplicationSecret } from '../../src/directory/application-store.ts'
-import { makeKey } from '../support/admin.ts'
+import { askFor, makeKey } from '../support/admin.ts'
 import { call, signIn } from '../support/calls.ts'
 import { ACME, ANNA, CHEAP_HASH, issue, PASSWORD, SMALL_HOUSE, user } from '../support/house.ts'
 import {
@@ -221,6 +221,11 @@ async function live(server: TestServer): Promise<Secrets> {
   await server.ctx.tokenUse.flush(server.ctx.db)
   await server.ctx.refusals.flush(server.ctx.db)
   const apiKey = await makeKey(server)
+  // A file that moves in, its first row stored.
+  const file = { kind: 'users', name: 'users.csv', digest: secretHash('a file'), total: 2 }
+  const begun = await askFor(201, server, apiKey, 'POST /imports', { body: file })
+  const rows = [{ email: 'moved@acme.test', password_hash: CHEAP_HASH }]
+  await askFor(200, server, apiKey, `POST /imports/${begun.id}/rows`, { body: { from: 0, rows } })
   return { token, vaultToken, unused, impersonated, made, apiKey }
 }
 
