@@ -44,7 +44,7 @@ function plain({ headers, body, text }: Answer): string {
   if (/csv|ndjson/.test(String(headers['content-type']))) return 'an export'
   if (body === undefined) return text
   return JSON.stringify(body, (name, value) => {
-    if (['request_id', 'seq', 'unsealed', 'anchor', 'last_used_at', 'expires_in'].includes(name)) return undefined
+    if (['request_id', 'seq', 'unsealed', 'end', 'last_used_at', 'expires_in'].includes(name)) return undefined
     if (name === 'next_cursor' && typeof value === 'string') return Buffer.from(value, 'base64url').toString()
     return name === 'secret' ? 'a secret' : value
   })
