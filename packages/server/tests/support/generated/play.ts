@@ -101,8 +101,7 @@ async function openAgain({ url, keys, known }: Stage): Promise<void> {
     const { status, text } = await send(url, wire)
     // What is there already, whoever was deleted, and a role of a permission that a manifest removed.
     const isGone = status === 404 || status === 409 || (status === 400 && path.endsWith('/roles'))
-    if (status >= 300 && !isGone)
-      throw new Error(`${path} was answered with ${status}: ${text}`)
+    if (status >= 300 && !isGone) throw new Error(`${path} was answered with ${status}: ${text}`)
   }
   for (const user of STAFF) {
     const path = `/api/v1/admin${OF_ACME}/members/${user}/grants`
