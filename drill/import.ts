@@ -4,6 +4,7 @@ import { type IncomingMessage, request } from 'node:http'
 import { join } from 'node:path'
 import { finished } from 'node:stream/promises'
 import { setTimeout as sleep } from 'node:timers/promises'
+import { readAhead } from '../packages/cli/src/import/read-ahead.ts'
 import { digestOf, readUsers, type UserRow } from '../packages/cli/src/import/read-users.ts'
 import { freePort } from '../tools/free-port.ts'
 import type { Drill, DrillEnv, Measured } from './support/drill.ts'
@@ -90,17 +91,23 @@ async function moveIn(url: string, key: string, file: string): Promise<Told> {
   let total = 0
   for await (const read of readUsers(file)) if ('row' in read) total++
   let told = await send(url, key, '/imports', { kind: 'users', name: 'users.csv', digest, total }, 201)
+  for await (const rows of readAhead(batchesOf(file, told.done))) {
+    const body = { from: told.done, rows }
+    told = (await send<{ import: Told }>(url, key, `/imports/${told.id}/rows`, body, 200)).import
+  }
+  return told
+}
+
+async function* batchesOf(file: string, skipped: number): AsyncGenerator<UserRow[]> {
   let rows: UserRow[] = []
   let at = 0
   for await (const read of readUsers(file)) {
-    if (!('row' in read) || at++ < told.done) continue
-    rows.push(read.row)
-    if (rows.length < BATCH && at < total) continue
-    const body = { from: told.done, rows }
-    told = (await send<{ import: Told }>(url, key, `/imports/${told.id}/rows`, body, 200)).import
+    if (!('row' in read) || at++ < skipped) continue
+    if (rows.push(read.row) < BATCH) continue
+    yield rows
     rows = []
   }
-  return told
+  if (rows.length > 0) yield rows
 }
 
 async function send<T = Told>(url: string, key: string, path: string, body: object, status: number): Promise<T> {

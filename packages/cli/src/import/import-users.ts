@@ -2,6 +2,7 @@ import { basename } from 'node:path'
 import type { ImportOptions, LicenseAdmin, RowReport } from 'cloudspot-license-api/admin'
 import { CommandError } from '../errors.ts'
 import type { Progress } from '../output/progress.ts'
+import { readAhead } from './read-ahead.ts'
 import { digestOf, readUsers, type UserRow } from './read-users.ts'
 import type { Report } from './report-file.ts'
 import { UnreadableFile } from './unreadable-file.ts'
@@ -60,7 +61,7 @@ export async function checkUsers(
   watch: Watch,
 ): Promise<Outcome> {
   const outcome = newOutcome(file, 0)
-  for await (const batch of batchesOf(file, 0)) {
+  for await (const batch of readAhead(batchesOf(file, 0))) {
     const rows = batch.rows.length === 0 ? [] : (await admin.imports.check({ ...sent(batch), options })).rows
     count(outcome, batch, rows, watch)
   }
@@ -88,7 +89,7 @@ export async function importUsers(
   outcome.existing = started.existing
   outcome.refused += started.refused
   watch.progress.advance(started.done)
-  for await (const batch of batchesOf(file, started.done)) {
+  for await (const batch of readAhead(batchesOf(file, started.done))) {
     const rows = batch.rows.length === 0 ? [] : (await admin.imports.rows(started.id, sent(batch))).rows
     count(outcome, batch, rows, watch)
   }
