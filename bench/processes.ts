@@ -10,8 +10,8 @@ import { freePort } from '../tools/free-port.ts'
 
 const CONDITIONS = '--conditions=cloudspot-source'
 const ROOT = join(import.meta.dirname, '..')
-/** Within reach of node_modules, and out of the way of what is published. */
-const BUILT = join(ROOT, 'node_modules/.cache/bench-server')
+/** Where the package has it: it finds its description and its pages by its own package.json. */
+const BUILT = join(ROOT, 'packages/server/dist')
 
 export type Running = { port: number; pid: number; readyMs: number; [Symbol.asyncDispose](): Promise<void> }
 
