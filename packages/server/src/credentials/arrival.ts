@@ -5,7 +5,7 @@ import { readApplication, type StoredApplication } from '../directory/applicatio
 import { type Account, readAccount } from '../directory/user-store.ts'
 import type { Dialect } from '../domain/dialect.ts'
 import { canonicalEmail } from '../domain/email.ts'
-import { type Counted, countKey, keyOfName } from './throttle.ts'
+import { type Counted, keyOfAccount, keyOfName } from './throttle.ts'
 
 /** What a sign-in begins with: who asks, for whom, and the wrong passwords that were counted for that name. */
 export type Arrival = { application: StoredApplication | undefined; account: Account | undefined; counted: Counted }
@@ -54,15 +54,17 @@ async function findArrival(
   username: string,
 ): Promise<Arrival> {
   const turnsEnded = ctx.turns.ended
+  const keyWithoutAccount = keyOfName(ctx, username)
   // An empty address is nobody's.
-  const rows = await query([applicationId, canonicalEmail(username) ?? '', keyOfName(ctx, username)])
+  const rows = await query([applicationId, canonicalEmail(username) ?? '', keyWithoutAccount])
   const row = rows[0] ?? []
   // In the order of the text.
   const application = readApplicationPart(row.slice(0, APPLICATION) as ApplicationPart)
   const account = readAccountPart(row.slice(APPLICATION, APPLICATION + ACCOUNT) as AccountPart)
-  const [key, tries, lastAt, nextAt] = row.slice(APPLICATION + ACCOUNT) as ThrottlePart
-  const throttle = key === null ? undefined : { tries, lastAt, nextAt }
-  return { application, account, counted: { key: key ?? countKey(ctx, username, account?.id), throttle, turnsEnded } }
+  const [found, tries, lastAt, nextAt] = row.slice(APPLICATION + ACCOUNT) as ThrottlePart
+  const throttle = found === null ? undefined : { tries, lastAt, nextAt }
+  const key = account ? keyOfAccount(account.id) : keyWithoutAccount
+  return { application, account, counted: { key, throttle, turnsEnded } }
 }
 
 function readApplicationPart(part: ApplicationPart): StoredApplication | undefined {

@@ -36,8 +36,8 @@ export const KNOWN_FOR_MS = 90 * DAY
 /** Names without an account share so many counts: more than can be hashed in the time that they are kept. */
 const NAME_BITS = 20
 
-/** Who tries: the name as typed, the account that it is, and the end user's address where a proved application named it. */
-export type Claimant = { username: string; userId: string | undefined; address: string | undefined }
+/** Who tries: the account that the name is, and the end user's address where a proved application named it. */
+export type Claimant = { userId: string | undefined; address: string | undefined }
 
 /** One count that a try is on. */
 type Count = { key: string; userId: string | null; address: string | null; limit: Limit }
@@ -56,26 +56,23 @@ export type Try = {
  * The counts for a try, the name's first. An account has its own, also for each address that it signed in from before: whoever
  * guesses from elsewhere does not keep its owner out. Elsewhere the address is counted too, whatever name is tried from it.
  */
-export async function countsOf(ctx: Context, claimant: Claimant): Promise<[Count, ...Count[]]> {
+export async function countsOf(ctx: Context, claimant: Claimant, { key }: Counted): Promise<[Count, ...Count[]]> {
   const { userId = null, address = null } = claimant
-  if (address === null) return [nameCount(ctx, claimant)]
+  const ofName: Count = { key, userId, address: null, limit: ACCOUNT_LIMIT }
+  if (address === null) return [ofName]
   // Asked for names without an account too: the time tells nothing.
   const knownAt = await findKnownAddress(ctx.db.read, userId ?? '', address, ctx.now() - KNOWN_FOR_MS)
   if (userId !== null && knownAt !== undefined)
-    return [{ key: `user ${userId} ${address}`, userId, address, limit: ACCOUNT_LIMIT }]
-  return [nameCount(ctx, claimant), { key: `address ${address}`, userId: null, address, limit: ADDRESS_LIMIT }]
+    return [{ key: `${keyOfAccount(userId)} ${address}`, userId, address, limit: ACCOUNT_LIMIT }]
+  return [ofName, { key: `address ${address}`, userId: null, address, limit: ADDRESS_LIMIT }]
 }
 
-function nameCount(ctx: Context, { username, userId }: Claimant): Count {
-  const key = countKey(ctx, username, userId)
-  return { key, userId: userId ?? null, address: null, limit: ACCOUNT_LIMIT }
+/** Of an account's own count. arrival.ts has the same in its SQL. */
+export function keyOfAccount(userId: string): string {
+  return `user ${userId}`
 }
 
-/** Of the count of a name: an account's own, or one for names that are none. arrival.ts has the first in its SQL. */
-export function countKey(ctx: Context, username: string, userId: string | undefined): string {
-  return userId === undefined ? keyOfName(ctx, username) : `user ${userId}`
-}
-
+/** Of the count that names without an account share with a few others. */
 export function keyOfName(ctx: Context, username: string): string {
   // What is no address is of its own kind: lower case makes an address of some look-alikes, whose account does not wait with them.
   const name = canonicalEmail(username) ?? `no address ${username.trim().toLowerCase()}`
@@ -154,10 +151,9 @@ export async function rememberAddress(tx: Tx, { userId, address }: Claimant, now
 export async function liftAccount(ctx: Context, username: string): Promise<number> {
   const email = canonicalEmail(username)
   const account = email === undefined ? undefined : await findAccount(ctx.db.read, email)
-  const { key } = nameCount(ctx, { username, userId: undefined, address: undefined })
   return ctx.db.transaction(async (tx) => {
     // Also what was counted before there was an account.
-    const ofName = Number(await deleteThrottle(tx, key))
+    const ofName = Number(await deleteThrottle(tx, keyOfName(ctx, username)))
     const lifted = account ? ofName + (await deleteThrottlesOfUser(tx, account.id)) : ofName
     await noteLift(ctx, tx, account?.id ?? 'a name without an account', lifted)
     return lifted

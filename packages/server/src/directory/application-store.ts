@@ -2,6 +2,7 @@ import type { Insertable, Selectable, Updateable } from 'kysely'
 import type { Database, Db, Tx } from '../db/database.ts'
 import type { Tables } from '../db/tables.ts'
 import type { Dialect } from '../domain/dialect.ts'
+import type { Permission } from '../domain/manifest.ts'
 
 export type StoredApplication = {
   id: string
@@ -243,15 +244,7 @@ export async function insertPermission(
 }
 
 /** As a manifest has them. */
-export type ManifestPermission = {
-  id: number
-  slug: string
-  name: string
-  description: string
-  needs: string | null
-  isOperatorOnly: boolean
-  isDeprecated: boolean
-}
+export type ManifestPermission = Permission & { id: number }
 
 export async function listManifestPermissions(db: Db, applicationId: string): Promise<ManifestPermission[]> {
   const rows = await db

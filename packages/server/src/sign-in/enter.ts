@@ -21,7 +21,7 @@ export async function enter(
 ): Promise<Entry> {
   const { since } = came
   let { early } = came
-  const counts = await countsOf(ctx, claimant)
+  const counts = await countsOf(ctx, claimant, counted)
   const [{ key }] = counts
   if (ctx.turns.isTaken(key)) {
     // Who waits for a turn holds no place: many tries on one account would keep all others out.

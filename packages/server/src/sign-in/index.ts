@@ -36,7 +36,7 @@ export async function signIn(ctx: Context, claim: SignInClaim, body: unknown): P
   for (let tries = 1; ; tries++) {
     try {
       const came = { since, early: tries === 1 ? early : undefined }
-      return await signInOnce(ctx, id, { username, password, address }, arrival, came)
+      return await signInOnce(ctx, id, { password, address }, arrival, came)
     } catch (error) {
       if (error instanceof WrongPassword) await ctx.refusalFloor.since(error.hashingSince)
       // Two first sign-ins with an imported password are both right: the one that comes second looks at the new string.
@@ -46,16 +46,16 @@ export async function signIn(ctx: Context, claim: SignInClaim, body: unknown): P
   }
 }
 
-type Wish = { username: string; password: string; address: string | undefined }
+type Wish = { password: string; address: string | undefined }
 
 async function signInOnce(
   ctx: Context,
   applicationId: string,
-  { username, password, address }: Wish,
+  { password, address }: Wish,
   { account, counted }: Arrival,
   came: Came,
 ): Promise<SignedIn> {
-  const claimant = { username, userId: account?.id, address }
+  const claimant = { userId: account?.id, address }
   using entry = await enter(ctx, applicationId, { claimant, counted }, came)
   const verified = await checkPassword(ctx, entry, account, password)
   const { facts, answer } = await checkRights(ctx, entry.attempt, account, applicationId)
