@@ -11,9 +11,11 @@ import { promisify } from 'node:util'
 import * as everything from 'cloudspot-license-api'
 import { LicenseClient, LicenseError } from 'cloudspot-license-api'
 import * as admin from 'cloudspot-license-api/admin'
+import * as webhooks from 'cloudspot-license-api/webhooks'
 
 const entry = fileURLToPath(import.meta.resolve('cloudspot-license-api'))
 const adminEntry = fileURLToPath(import.meta.resolve('cloudspot-license-api/admin'))
+const webhooksEntry = fileURLToPath(import.meta.resolve('cloudspot-license-api/webhooks'))
 const source = dirname(entry)
 const folder = dirname(source)
 const readme = readFileSync(join(folder, 'README.md'), 'utf8')
@@ -72,6 +74,7 @@ test('every example of the pages and of the code compiles', async (t) => {
     paths: {
       'cloudspot-license-api': [entry.replace(/\.js$/, '.d.ts')],
       'cloudspot-license-api/admin': [adminEntry.replace(/\.js$/, '.d.ts')],
+      'cloudspot-license-api/webhooks': [webhooksEntry.replace(/\.js$/, '.d.ts')],
     },
   }
   await writeFile(join(room, 'tsconfig.json'), JSON.stringify({ compilerOptions, include: ['*.ts'] }))
@@ -81,7 +84,7 @@ test('every example of the pages and of the code compiles', async (t) => {
 })
 
 test('the table of errors has every class, and no other', () => {
-  const kinds = Object.entries({ ...everything, ...admin })
+  const kinds = Object.entries({ ...everything, ...admin, ...webhooks })
     .filter(([, value]) => value === LicenseError || Object.getPrototypeOf(value) === LicenseError)
     .map(([name]) => name)
   const table = readme.split('## Errors')[1]?.split('## ')[0] ?? ''

@@ -1,0 +1,5 @@
+export { LicenseError, type LicenseErrorDetails } from '../errors.ts'
+export { WebhookError, type WebhookErrorCode } from './error.ts'
+export type * from './events.ts'
+export { type SignedHeaders, type SignOptions, signWebhook } from './sign.ts'
+export { type VerifyOptions, verifyWebhook, type WebhookHeaders } from './verify.ts'
