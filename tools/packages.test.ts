@@ -48,6 +48,15 @@ const house = {
     },
   ],
 }
+const receive = `
+  import { signWebhook, verifyWebhook, WebhookError } from 'cloudspot-license-api/webhooks'
+  const [id, secret] = ['0199c0de-0000-7000-8000-000000000001', 'whsec_MfKQ9r8GKYqrTwjUPD8ILPZIo2LaLaSw']
+  const body = JSON.stringify({ id, type: 'ping', timestamp: new Date().toISOString(), data: { application: 'crm' } })
+  const headers = new Headers(await signWebhook(body, { id }, secret))
+  const { type } = await verifyWebhook(body, headers, secret)
+  const changed = await verifyWebhook(body.replace('crm', 'erp'), headers, secret).catch((error) => error)
+  console.log(JSON.stringify({ type, changed: changed instanceof WebhookError && changed.code }))
+`
 const signIn = `
   import { LicenseClient, NoValidToken } from 'cloudspot-license-api'
   const [baseUrl, email, password] = process.argv.slice(2)
@@ -174,6 +183,14 @@ test('the command line says in one sentence that Node 20 is too old', { skip }, 
   assert.deepEqual([code, stdout], [1, ''])
   assert.match(stderr, /^cloudspot-license needs Node [\d.]+ or newer; this is Node 20\.[^\n]+\.\n$/)
   assert.ok(stderr.includes(`Node ${engines.node.replace('>=', '')} or newer`))
+})
+
+test('the packed client checks events, on every Node that it is for', { skip }, async () => {
+  writeFileSync(join(folder, 'receive.mjs'), receive)
+  for (const node of [await runtime('20'), await runtime('24'), process.execPath]) {
+    const told = JSON.parse(await succeed(node, ['receive.mjs'], folder))
+    assert.deepEqual(told, { type: 'ping', changed: 'signature_wrong' })
+  }
 })
 
 test('the packed server ends by itself when it is asked to', async () => {

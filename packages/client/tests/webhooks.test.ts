@@ -61,14 +61,19 @@ test('the signature is that of the specification', async () => {
   })
   // Authentic, but no event of a License server.
   assert.equal(await refused(body, { ...headers }, { secrets: secret, now: 1_614_265_330_000 }), 'malformed')
-  assert.equal(await refused(`${body} `, { ...headers }, { secrets: secret, now: 1_614_265_330_000 }), 'signature_wrong')
+  assert.equal(
+    await refused(`${body} `, { ...headers }, { secrets: secret, now: 1_614_265_330_000 }),
+    'signature_wrong',
+  )
 })
 
 test('a second making of the same signature says the same, for bodies of any letters and for bytes', async () => {
   const key = Buffer.from(SECRET.slice(6), 'base64')
   for (const body of [BODY, '{"a":"\u0000\u2028😀"}', '', 'x'.repeat(100_000)]) {
     const headers = await signWebhook(body, { id: ID, now: NOW }, SECRET)
-    const expected = createHmac('sha256', key).update(`${ID}.${NOW / 1000}.${body}`).digest('base64')
+    const expected = createHmac('sha256', key)
+      .update(`${ID}.${NOW / 1000}.${body}`)
+      .digest('base64')
     assert.equal(headers['webhook-signature'], `v1,${expected}`)
     assert.deepEqual(await signWebhook(Buffer.from(body), { id: ID, now: NOW }, SECRET), headers)
   }
@@ -212,7 +217,18 @@ test('a wrong argument is a TypeError that repeats no secret', async () => {
   const options = { now: NOW }
   const canary = randomBytes(24).toString('base64')
   const never = (value: unknown) => value as never // what plain JavaScript may give
-  const secrets = ['', canary, `whsek_${canary}`, 'whsec_', `whsec_${canary}!`, newSecret(23), newSecret(65), [], [''], 7]
+  const secrets = [
+    '',
+    canary,
+    `whsek_${canary}`,
+    'whsec_',
+    `whsec_${canary}!`,
+    newSecret(23),
+    newSecret(65),
+    [],
+    [''],
+    7,
+  ]
   for (const each of [...secrets, null, undefined, [SECRET, canary], Array.from({ length: 11 }, () => SECRET)]) {
     for (const call of [
       verifyWebhook(BODY, headers, never(each), options),
@@ -229,7 +245,8 @@ test('a wrong argument is a TypeError that repeats no secret', async () => {
   await assert.rejects(verifyWebhook(BODY, never(undefined), SECRET, options), TypeError)
   await assert.rejects(verifyWebhook(BODY, headers, SECRET, { now: Number.NaN }), TypeError)
   await assert.rejects(verifyWebhook(BODY, headers, SECRET, { ...options, toleranceSeconds: Number.NaN }), TypeError)
-  for (const id of ['', 'a.b', 'a b', 'x'.repeat(101)]) await assert.rejects(signWebhook(BODY, { id }, SECRET), TypeError)
+  for (const id of ['', 'a.b', 'a b', 'x'.repeat(101)])
+    await assert.rejects(signWebhook(BODY, { id }, SECRET), TypeError)
   await assert.rejects(signWebhook(BODY, { id: ID, now: Number.NaN }, SECRET), TypeError)
 })
 

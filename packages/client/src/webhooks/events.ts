@@ -84,14 +84,7 @@ export interface UnknownEvent extends EventOf<'unknown', unknown> {
   readonly unknownType: string
 }
 
-type KnownEvent =
-  | PermissionsUpdated
-  | UserCreated
-  | UserUpdated
-  | UserDeleted
-  | CompanyUpdated
-  | LicenseUpdated
-  | Ping
+type KnownEvent = PermissionsUpdated | UserCreated | UserUpdated | UserDeleted | CompanyUpdated | LicenseUpdated | Ping
 
 export type KnownEventType = KnownEvent['type']
 
