@@ -20,6 +20,8 @@ export type Config = {
   keysFile: string | undefined
   publicUrl: string
   trustedProxies: readonly string[]
+  /** Networks that are not public, and where addresses that somebody entered may lead all the same. */
+  allowedNetworks: readonly string[]
   logLevel: LogLevel
   timeZone: string
   metrics: { host: string; port: number } | undefined
@@ -51,6 +53,7 @@ const SETTINGS = [
   'KEYS',
   'PUBLIC_URL',
   'TRUSTED_PROXIES',
+  'ALLOWED_NETWORKS',
   'LOG_LEVEL',
   'TIME_ZONE',
   'METRICS_ADDRESS',
@@ -128,6 +131,7 @@ export function readConfig(env: Record<string, string | undefined>): Config {
     keysFile: keysFile(env),
     publicUrl: readPublicUrl(text('PUBLIC_URL'), port, faults),
     trustedProxies: readNetworks('TRUSTED_PROXIES', text('TRUSTED_PROXIES'), faults),
+    allowedNetworks: readNetworks('ALLOWED_NETWORKS', text('ALLOWED_NETWORKS'), faults),
     logLevel: choice('LOG_LEVEL', LOG_LEVELS, 'info'),
     timeZone: text('TIME_ZONE') ?? 'UTC',
     metrics: readAddress(text('METRICS_ADDRESS'), faults),

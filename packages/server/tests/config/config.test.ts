@@ -38,6 +38,7 @@ test('without a setting it serves here only, on port 8000, from ./data', () => {
     keysFile: undefined,
     publicUrl: 'http://localhost:8000',
     trustedProxies: [],
+    allowedNetworks: [],
     logLevel: 'info',
     timeZone: 'UTC',
     metrics: undefined,
@@ -62,6 +63,7 @@ test('an empty setting is none', () => {
     'KEYS',
     'PUBLIC_URL',
     'TRUSTED_PROXIES',
+    'ALLOWED_NETWORKS',
     'METRICS_ADDRESS',
   ]
   const empty = Object.fromEntries(names.map((name) => [`LICENSE_${name}`, ' ']))
@@ -96,6 +98,7 @@ const GOOD: [string, string, Partial<Config>][] = [
     '10.0.0.0/8, 192.0.2.7,,2001:db8::/32',
     { trustedProxies: ['10.0.0.0/8', '192.0.2.7', '2001:db8::/32'] },
   ],
+  ['ALLOWED_NETWORKS', '10.20.0.0/16,fd00:1::/64 ,', { allowedNetworks: ['10.20.0.0/16', 'fd00:1::/64'] }],
   ['LOG_LEVEL', 'debug', { logLevel: 'debug' }],
   ['TIME_ZONE', 'Europe/Brussels', { timeZone: 'Europe/Brussels' }],
   ['METRICS_ADDRESS', '9100', { metrics: { host: '127.0.0.1', port: 9100 } }],
