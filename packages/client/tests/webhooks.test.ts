@@ -116,6 +116,20 @@ test('a signature of another version is passed over, and does not count', async 
   }
 })
 
+test('a signature has one spelling', async () => {
+  const headers = await signWebhook(BODY, { id: ID, now: NOW }, SECRET)
+  const [, signature = ''] = headers['webhook-signature'].split(',')
+  // Two bits of the last letter mean nothing: four letters say the same 32 bytes.
+  const letters = 'ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789+/'
+  const last = letters[letters.indexOf(signature[42] ?? '') ^ 1]
+  const respelt = `${signature.slice(0, 42)}${last}=`
+  assert.deepEqual(Buffer.from(respelt, 'base64'), Buffer.from(signature, 'base64'))
+  const others = [`${signature}=`, `${signature}A`, signature.slice(0, -1), signature.slice(0, 42), signature.slice(1)]
+  for (const other of [...others, respelt, signature.toLowerCase(), `v1${signature}`]) {
+    assert.equal(await refused(BODY, { ...headers, 'webhook-signature': `v1,${other}` }), 'signature_wrong', other)
+  }
+})
+
 test('its time may be five minutes off, in both directions, and not a second more', async () => {
   const headers = { ...(await signWebhook(BODY, { id: ID, now: NOW }, SECRET)) }
   for (const off of [-300, -1, 0, 1, 300]) {
