@@ -139,6 +139,11 @@ const WRONG: [string, string[], RegExp][] = [
     ['10.0.0.0/33', 'proxy', '10.0.0', '::/129', '1.2.3.4/', '10.0.0.0/8/8'],
     /is no address or network/,
   ],
+  [
+    'ALLOWED_NETWORKS',
+    ['10.0.0.0/33', 'router.local', '*', '10.0.0.0-10.0.0.9', 'fe80::1%eth0'],
+    /is no address or network/,
+  ],
   ['LOG_LEVEL', ['verbose', 'INFO', '3'], /must be one of fatal, error/],
   ['TIME_ZONE', ['Mars/Olympus', 'Brussels', '+25:00'], /must be an IANA name/],
   ['METRICS_ADDRESS', ['x', '127.0.0.1:', '127.0.0.1:70000', 'a b:9100'], /must be host:port/],

@@ -1,4 +1,6 @@
 import assert from 'node:assert/strict'
+import { once } from 'node:events'
+import http from 'node:http'
 import { test } from 'node:test'
 import { setDefaultCACertificates, TLSSocket } from 'node:tls'
 import { callOutside, type OutsideOptions } from '../../src/outbound/call.ts'
@@ -203,6 +205,19 @@ test('the request is what was asked for, with the name in Host and in TLS', asyn
     assert.ok(lines.includes(line), line)
   }
   assert.equal(rest.at(-1), 'été')
+})
+
+test('a proxy that the environment names is not used: it would look names up by itself', async (t) => {
+  await using proxy = await startReceiver()
+  await using receiver = await startReceiver()
+  t.after(http.setGlobalProxyFromEnv({ http_proxy: `http://127.0.0.1:${proxy.port}` }))
+  const url = `http://receiver.test:${receiver.port}/`
+  assert.equal((await callOutside({ url, method: 'GET' }, OPTIONS)).kind, 'answered')
+  assert.deepEqual([proxy.connections, receiver.connections], [0, 1])
+  // Its twin: what takes no care goes there.
+  const [answered] = await once(http.get(url), 'response')
+  answered.destroy()
+  assert.deepEqual([proxy.connections, receiver.connections], [1, 1])
 })
 
 /** Ours are closed: the receiver sees it a moment later. */

@@ -1,6 +1,7 @@
 import assert from 'node:assert/strict'
+import { syncBuiltinESMExports } from 'node:module'
 import { connect } from 'node:net'
-import { networkInterfaces } from 'node:os'
+import os from 'node:os'
 import { test } from 'node:test'
 import { AppError } from '../../src/errors.ts'
 import { callOutside } from '../../src/outbound/call.ts'
@@ -8,6 +9,8 @@ import { requireCallable } from '../../src/outbound/require-callable.ts'
 import type { Resolve } from '../../src/outbound/resolve.ts'
 import { answer, countSockets, startReceiver } from './receivers.ts'
 
+// Where a machine has one loopback address there are no two receivers of one port.
+const skip = process.platform === 'linux' ? false : 'needs all of 127.0.0.0/8'
 const NOBODY = { allowedNetworks: [] }
 const noDns: Resolve = async () => assert.fail('a literal is no name')
 
@@ -128,15 +131,23 @@ test('what is no address of a web server is called nowhere, and a person is told
   assert.equal(sockets.count, 0)
 })
 
-test("this machine's own addresses are inside, whatever they are", async () => {
-  await using receiver = await startReceiver(undefined, { host: '0.0.0.0' })
-  const own = Object.values(networkInterfaces()).flatMap((each = []) => each.filter(({ family }) => family === 'IPv4'))
-  assert.ok(own.length > 0)
-  for (const { address } of own) {
-    const url = `https://${address}:${receiver.port}/`
-    assert.equal((await callOutside({ url, method: 'GET' }, NOBODY)).kind, 'refused_address', address)
+test("this machine's own addresses are inside, however public", async (t) => {
+  using sockets = countSockets()
+  const urls = ['https://93.184.215.14/', 'https://[2606:4700::1111]:8443/']
+  for (const url of urls) assert.equal(await requireCallable(url, NOBODY), url)
+  const own = [{ address: '93.184.215.14' }, { address: '2606:4700:0::1111' }, { address: 'fe80::1%eth0' }]
+  t.mock.method(os, 'networkInterfaces', () => ({ eth0: own }))
+  syncBuiltinESMExports()
+  t.after(() => {
+    t.mock.restoreAll()
+    syncBuiltinESMExports()
+  })
+  for (const url of urls) {
+    assert.equal((await callOutside({ url, method: 'GET' }, NOBODY)).kind, 'refused_address', url)
+    await assert.rejects(requireCallable(url, NOBODY), isRefusal(/leads to this server or/))
+    assert.equal(await requireCallable(url, { allowedNetworks: ['93.184.215.14', '2606:4700::/32'] }), url)
   }
-  assert.equal(receiver.connections, 0)
+  assert.equal(sockets.count, 0)
 })
 
 // What a name is resolved to, and what becomes of a call by https.
@@ -169,7 +180,9 @@ test('a name is as good as the worst of its addresses', async () => {
   }
 })
 
-test('a name that leads elsewhere when it is asked again is asked once, and called at what was checked', async () => {
+test('a name that leads elsewhere when it is asked again is asked once, and called at what was checked', {
+  skip,
+}, async () => {
   await using checked = await startReceiver(undefined, { host: '127.0.0.7' })
   await using inside = await startReceiver(undefined, { host: '127.0.0.1', port: checked.port })
   let asked = 0
@@ -190,7 +203,7 @@ test('a name that leads elsewhere when it is asked again is asked once, and call
   assert.deepEqual([asked, checked.connections, inside.connections], [2, 1, 0])
 })
 
-test('a redirect into the house is an answer, and is not followed', async () => {
+test('a redirect into the house is an answer, and is not followed', { skip }, async () => {
   await using inside = await startReceiver(undefined, { host: '127.0.0.1' })
   for (const status of [301, 302, 303, 307, 308]) {
     const location = `http://127.0.0.1:${inside.port}/`
