@@ -1,7 +1,8 @@
+import { COMMAND_LINE } from '../packages/server/src/audit/actor.ts'
 import { readConfig } from '../packages/server/src/config.ts'
 import { type Context, createContext, createLog } from '../packages/server/src/context.ts'
 import { endCredentials } from '../packages/server/src/credentials/ending.ts'
-import { startImpersonation } from '../packages/server/src/impersonation/impersonate.ts'
+import { startImpersonation } from '../packages/server/src/impersonation/start.ts'
 import type { Drill, DrillEnv } from './support/drill.ts'
 import { type Fleet, startFleet } from './support/fleet.ts'
 import { APPLICATION, houseOf, PASSWORD, usersNamed } from './support/house.ts'
@@ -133,7 +134,7 @@ async function enter(url: string): Promise<string> {
 async function impersonate(ctx: Context, url: string): Promise<string> {
   const { id: companyId } = await ctx.db.read.selectFrom('companies').select('id').executeTakeFirstOrThrow()
   const wish = { userId: await idOf(ctx), companyId, applicationId: APPLICATION, reason: 'T7', minutes: 60 }
-  const oneTime = (await startImpersonation(ctx, { ...wish, startedBy: null })).token
+  const oneTime = (await startImpersonation(ctx, COMMAND_LINE, wish)).token
   const path = '/api/v1/auth/impersonation-validation/'
   const answer = expect(await ask(url, { path, method: 'POST', body: { token: oneTime } }), 200)
   return (JSON.parse(answer.body) as { auth_token: string }).auth_token // As docs/PROTOCOL.md has it.

@@ -20,7 +20,7 @@ export interface ToldImpersonation {
   readonly token: string
   readonly username: string
   readonly companyId: string
-  readonly impersonatedBy: { readonly email: string } | null
+  readonly impersonatedBy: { readonly name: string; readonly email: string | null } | null
   readonly reason: string | null
   readonly user: User | null
   readonly expiresAt: Date | null
@@ -51,13 +51,17 @@ export function readImpersonation(answer: Answer): ToldImpersonation {
     token: readToken(answer, 'auth_token'),
     username: text(answer, answer.body, '', 'user'),
     companyId: id(answer, answer.body, '', 'company'),
-    impersonatedBy: told(by)
-      ? { email: text(answer, object(answer, by, '/impersonated_by'), '/impersonated_by', 'email') }
-      : null,
+    impersonatedBy: told(by) ? readSupporter(answer, object(answer, by, '/impersonated_by')) : null,
     reason: told(answer.body.reason) ? text(answer, answer.body, '', 'reason') : null,
     user: readUserObject(answer, 'user_info'),
     expiresAt: readExpiry(answer),
   }
+}
+
+function readSupporter(answer: Answer, record: Json): ToldImpersonation['impersonatedBy'] {
+  const path = '/impersonated_by'
+  const email = told(record.email) ? text(answer, record, path, 'email') : null
+  return { name: email !== null && !told(record.name) ? email : text(answer, record, path, 'name'), email }
 }
 
 export function readPermissions(answer: Answer): ToldPermissions {

@@ -16,8 +16,8 @@ export interface Impersonation {
   readonly username: string
   /** The only company that the session answers for. */
   readonly companyId: string
-  /** Null where the server does not tell it, as in `reason` and `endsAt`. */
-  readonly impersonatedBy: { readonly email: string } | null
+  /** A person, or a key that is nobody's, which has no address. Null where the server does not tell it, as in `reason` and `endsAt`. */
+  readonly impersonatedBy: { readonly name: string; readonly email: string | null } | null
   readonly reason: string | null
   readonly endsAt: Date | null
 }

@@ -113,7 +113,12 @@ function answer(form: Form, house: Omit<House, keyof StandIn>, seen: Seen): Repl
   if (path === 'auth/impersonation-validation/' && seen.method === 'POST' && !flat) {
     if (!house.oneTime.delete(JSON.parse(seen.body).token) || !first) return refuse(401, 'invalid_impersonation')
     house.tokens.add(IMPERSONATED)
-    const more = { ...expiry, reason: 'Ticket 7', impersonated_by: { email: 'sam@support.test' }, user_info: user }
+    const more = {
+      ...expiry,
+      reason: 'Ticket 7',
+      impersonated_by: { name: 'sam@support.test', email: 'sam@support.test' },
+      user_info: user,
+    }
     return ok({ user: EMAIL, company: first.id, auth_token: IMPERSONATED, ...(rich && more) })
   }
 

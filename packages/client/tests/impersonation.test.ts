@@ -38,7 +38,7 @@ for (const form of ['plain', 'rich'] as const) {
 test('our server tells who is behind it, why, and when it ends; a plain one does not', async (t) => {
   const rich = await startHouse(t, 'rich')
   const session = await new LicenseClient(APPLICATION, { baseUrl: rich.url }).validateImpersonation(ONE_TIME)
-  assert.deepEqual(session.impersonation?.impersonatedBy, { email: 'sam@support.test' })
+  assert.deepEqual(session.impersonation?.impersonatedBy, { name: 'sam@support.test', email: 'sam@support.test' })
   assert.equal(session.impersonation?.reason, 'Ticket 7')
   assert.ok(session.impersonation?.endsAt instanceof Date)
   assert.equal(session.user?.firstName, 'Anna')
@@ -52,6 +52,29 @@ test('our server tells who is behind it, why, and when it ends; a plain one does
     reason: null,
     endsAt: null,
   })
+})
+
+test('behind it may be a key that is nobody’s, and a server may tell an address alone', async (t) => {
+  const told: [object, object][] = [
+    [
+      { name: 'the help desk', email: null },
+      { name: 'the help desk', email: null },
+    ],
+    [{ email: 'sam@support.test' }, { name: 'sam@support.test', email: 'sam@support.test' }],
+  ]
+  for (const [sent, read] of told) {
+    const server = await startServer(t, ({ path }, response) =>
+      send(
+        response,
+        200,
+        path.endsWith('/impersonation-validation/')
+          ? { user: EMAIL, company: 'acme-id', auth_token: IMPERSONATED, impersonated_by: sent }
+          : { permissions: ['use_app'] },
+      ),
+    )
+    const session = await new LicenseClient(APPLICATION, { baseUrl: server.url }).validateImpersonation(ONE_TIME)
+    assert.deepEqual(session.impersonation?.impersonatedBy, read)
+  }
 })
 
 test('a plain server refuses a one-time token with any 4xx of its', async (t) => {

@@ -8,6 +8,7 @@ import { type AdminConnection, type LicenseAdminOptions, readAdminConnection } f
 import { Explain } from './explain.ts'
 import { exportHouse } from './export.ts'
 import { Grants } from './grants.ts'
+import { Impersonations } from './impersonations.ts'
 import { Imports } from './imports.ts'
 import { Licenses } from './licenses.ts'
 import { Manifests } from './manifest.ts'
@@ -47,6 +48,7 @@ export class LicenseAdmin {
   readonly apiKeys: ApiKeys
   readonly audit: Audit
   readonly manifest: Manifests
+  readonly impersonations: Impersonations
   readonly imports: Imports
   readonly statistics: StatisticsOfHouse
   readonly #connection: AdminConnection
@@ -70,6 +72,7 @@ export class LicenseAdmin {
     this.apiKeys = new ApiKeys(connection)
     this.audit = new Audit(connection)
     this.manifest = new Manifests(connection)
+    this.impersonations = new Impersonations(connection)
     this.imports = new Imports(connection)
     this.statistics = new StatisticsOfHouse(connection)
   }

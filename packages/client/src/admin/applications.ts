@@ -20,6 +20,9 @@ export interface Application {
   token_idle_days: number | null
   /** Null: from anywhere. */
   source_networks?: string[] | null
+  /** Where a Django site has the package's addresses; for those who run the house, or look at it, as the next. */
+  django_url?: string | null
+  impersonation_url?: string | null
   created_at: string
   updated_at: string
 }
@@ -33,6 +36,10 @@ interface ApplicationFields {
   token_days?: number | null | undefined
   token_idle_days?: number | null | undefined
   source_networks?: readonly string[] | null | undefined
+  /** Such as https://site.example/auth. */
+  django_url?: string | null | undefined
+  /** The application's own page that takes an impersonation's one-time token, by a form's field `token`. */
+  impersonation_url?: string | null | undefined
 }
 
 export interface NewApplication extends ApplicationFields {

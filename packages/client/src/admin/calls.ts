@@ -5,6 +5,7 @@ import type { CompanyCalls } from './companies.ts'
 import type { ExplainCalls } from './explain.ts'
 import type { ExportCalls } from './export.ts'
 import type { GrantCalls } from './grants.ts'
+import type { ImpersonationCalls } from './impersonations.ts'
 import type { ImportCalls } from './imports.ts'
 import type { LicenseCalls } from './licenses.ts'
 import type { ManifestCalls } from './manifest.ts'
@@ -26,6 +27,7 @@ export interface AdminCalls
     ExplainCalls,
     ExportCalls,
     GrantCalls,
+    ImpersonationCalls,
     ImportCalls,
     LicenseCalls,
     ManifestCalls,

@@ -8,6 +8,8 @@ export interface Company {
   id: string
   name: string
   active: boolean
+  /** Its admins may act as its people. */
+  allows_impersonation: boolean
   created_at: string
   updated_at: string
 }
@@ -17,12 +19,15 @@ export interface NewCompany {
   /** No other company has it. */
   name: string
   active?: boolean | undefined
+  allows_impersonation?: boolean | undefined
 }
 
 export interface CompanyChanges {
   name?: string | undefined
   /** Switched off, nobody may do anything for it; sessions for other companies live on. */
   active?: boolean | undefined
+  /** Taken back, what its admins began ends. */
+  allows_impersonation?: boolean | undefined
 }
 
 export interface CompanyQuery {

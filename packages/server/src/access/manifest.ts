@@ -29,6 +29,8 @@ const HARMLESS: ReadonlySet<Act> = new Set<Act>([
   'token.revoked',
   'throttle.lifted',
   'impersonation.started',
+  'impersonation.used',
+  'impersonation.ended',
   'import.started',
   'import.finished',
   'api_key.created',

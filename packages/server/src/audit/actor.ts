@@ -15,12 +15,19 @@ export type Actor = Standing & {
   expiresAt: number | null
 }
 
-/** Who acts, by which request, and whether that still holds. */
-export type By = {
-  actor: Actor
+/** Who did a thing, as it is written down. */
+export type Doer = {
+  actor: Pick<Actor, 'kind' | 'id' | 'userId'>
+  /** Where two people have a part in it: the other one, who acted as this one, or for whom a key stands. */
+  behindId?: string | undefined
   requestId: string | null
   /** Where the request came from: an address. */
   source: string | null
+}
+
+/** Who acts, by which request, and whether that still holds. */
+export type By = Doer & {
+  actor: Actor
   /** Holds what the actor's power hangs on until the transaction ends. @throws AppError when it is gone */
   requireStanding(tx: Tx): Promise<void>
 }

@@ -39,6 +39,8 @@ export const ACTS = [
   'token.revoked',
   'throttle.lifted',
   'impersonation.started',
+  'impersonation.used',
+  'impersonation.ended',
   'api_key.created',
   'api_key.revoked',
   'audit.purged',

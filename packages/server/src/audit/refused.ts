@@ -17,6 +17,13 @@ export function giftRefused({ because, slugs }: GiftRefusal): AppError {
       return new AppError('scope_missing', {
         detail: 'This also gives a membership or a seat: the key needs "members:write" or "seats:write" for that.',
       })
+    case 'of_operator':
+      return new AppError('not_allowed', { detail: 'Nobody may act as an operator.' })
+    case 'not_open':
+      return new AppError('not_allowed', {
+        detail:
+          'Admins of this company may not act as its people: an operator can allow it, by "allows_impersonation" of the company.',
+      })
     case 'not_yours':
       return new AppError('not_allowed', { detail: 'This is not yours to give. Ask an operator of the house.' })
   }

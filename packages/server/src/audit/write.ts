@@ -2,7 +2,7 @@ import { randomBytes } from 'node:crypto'
 import { v7 as uuid } from 'uuid'
 import type { Context } from '../context.ts'
 import type { Tx } from '../db/database.ts'
-import { actorReference, type By } from './actor.ts'
+import { actorReference, type Doer } from './actor.ts'
 import { type Act, personalHash } from './entry.ts'
 
 export type Happened = {
@@ -17,12 +17,12 @@ export type Happened = {
 }
 
 /** Writes down what happened, in the transaction in which it happens. Its place in the chain comes later (jobs/seal.ts). */
-export async function audit(ctx: Pick<Context, 'now'>, tx: Tx, by: By, happened: Happened): Promise<void> {
+export async function audit(ctx: Pick<Context, 'now'>, tx: Tx, by: Doer, happened: Happened): Promise<void> {
   await auditMany(ctx, tx, by, [happened])
 }
 
 /** The same of much that happens in one transaction, in its order. */
-export async function auditMany(ctx: Pick<Context, 'now'>, tx: Tx, by: By, all: readonly Happened[]): Promise<void> {
+export async function auditMany(ctx: Pick<Context, 'now'>, tx: Tx, by: Doer, all: readonly Happened[]): Promise<void> {
   if (all.length === 0) return
   // For all at once: asking for a few bytes costs as much as asking for thousands.
   const salts = randomBytes(2 * SALT * all.length)
@@ -38,7 +38,7 @@ export async function auditMany(ctx: Pick<Context, 'now'>, tx: Tx, by: By, all: 
 const SALT = 16
 
 /** `salts`: two of them, and maybe others' behind. */
-function rowsOf({ actor, source, requestId }: By, happened: Happened, at: number, salts: Buffer) {
+function rowsOf({ actor, behindId, source, requestId }: Doer, happened: Happened, at: number, salts: Buffer) {
   const id = uuid()
   const [first, second] = [salts.subarray(0, SALT), salts.subarray(SALT, 2 * SALT)]
   const about = happened.personal && part(id, happened.personal.subject, happened.personal.data, first)
@@ -50,7 +50,7 @@ function rowsOf({ actor, source, requestId }: By, happened: Happened, at: number
     act: happened.act,
     actor_kind: actor.kind,
     actor_id: actor.id,
-    behind_id: null,
+    behind_id: behindId ?? null,
     target_kind: happened.target.kind,
     target_id: happened.target.id,
     company_id: happened.companyId ?? null,

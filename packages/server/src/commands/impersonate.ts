@@ -1,7 +1,9 @@
 import type { Command } from 'commander'
+import { COMMAND_LINE } from '../audit/actor.ts'
 import type { Context } from '../context.ts'
 import { AppError, CommandError } from '../errors.ts'
-import { MAX_SESSION_MINUTES, startImpersonation } from '../impersonation/impersonate.ts'
+import { DJANGO_NOTICE } from '../impersonation/notice.ts'
+import { MAX_SESSION_MINUTES, startImpersonation } from '../impersonation/start.ts'
 import { requireApplicationCalled, requireCompany, requireUser, wholeNumber, wrongUse } from './find.ts'
 import { print, withHouse } from './report.ts'
 
@@ -38,9 +40,9 @@ async function impersonate(ctx: Context, email: string, options: Options): Promi
     applicationId: application.id,
     reason: options.reason.trim(),
     minutes: options.minutes,
-    startedBy: null,
   }
-  const { id, token } = await startImpersonation(ctx, wish).catch((error: unknown) => {
+  const { id, token, siteUrl } = await startImpersonation(ctx, COMMAND_LINE, wish).catch((error: unknown) => {
+    if (error instanceof AppError && error.code === 'site_not_ready') throw new CommandError(error.detail)
     if (!(error instanceof AppError) || error.code !== 'no_access') throw error
     const ask = `license-server explain ${user.email} --company ${company.id} --application ${application.id}`
     throw new CommandError(
@@ -50,11 +52,20 @@ async function impersonate(ctx: Context, email: string, options: Options): Promi
   })
   print(
     options.json,
-    { id, token, user: user.email, company: company.id, application: application.id, minutes: options.minutes },
-    () => [
+    {
+      id,
       token,
-      `With this one-time token ${application.name} lets you in as ${user.email} in ${company.name}, once, within 2 minutes.`,
+      open_url: siteUrl,
+      user: user.email,
+      company: company.id,
+      application: application.id,
+      minutes: options.minutes,
+    },
+    () => [
+      siteUrl ?? token,
+      `With this ${siteUrl === null ? 'one-time token' : 'address'} ${application.name} lets you in as ${user.email} in ${company.name}, once, within 2 minutes.`,
       `The session ends ${options.minutes === 1 ? '1 minute' : `${options.minutes} minutes`} from now.`,
+      ...(siteUrl === null ? [] : DJANGO_NOTICE),
     ],
   )
 }

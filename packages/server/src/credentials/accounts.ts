@@ -174,7 +174,7 @@ export async function deleteUser(ctx: Context, by: By, user: { id: string; email
     const seats = await takeSeatsAway(tx, { userId }, now)
     const memberships = await endMemberships(tx, userId, now)
     const tokens = await deleteTokensOfUser(tx, userId)
-    await pseudonymiseSupporter(tx, email, `deleted user ${userId}`)
+    await pseudonymiseSupporter(tx, user, `deleted user ${userId}`)
     await deleteThrottlesOfUser(tx, userId)
     await deleteAddressesOfUser(tx, userId)
     await blankReasons(tx, userId)

@@ -15,6 +15,7 @@ import {
   revokeKey,
   type StoredKey,
 } from './api-key-store.ts'
+import { endBegunImpersonations } from './impersonation-store.ts'
 import { isWellFormed, newSecret, secretHash } from './secrets.ts'
 
 /** A use so soon after the stored one is not stored. */
@@ -138,6 +139,7 @@ export async function endKey(ctx: Context, by: By, id: string): Promise<boolean>
   return actInTransaction(ctx, by, async (tx) => {
     const key = await findKey(tx, id)
     if (!key || !(await revokeKey(tx, id, ctx.now()))) return false
+    await endBegunImpersonations(tx, { keyId: id }, ctx.now())
     await audit(ctx, tx, by, {
       act: 'api_key.revoked',
       target: { kind: 'api_key', id },

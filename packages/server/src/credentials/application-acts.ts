@@ -25,6 +25,9 @@ export type ApplicationChanges = {
   tokenDays?: number | null | undefined
   tokenIdleDays?: number | null | undefined
   sourceNetworks?: readonly string[] | null | undefined
+  /** Both as domain/site-address.ts reads them. */
+  djangoUrl?: string | null | undefined
+  impersonationUrl?: string | null | undefined
 }
 
 /** @throws AppError `id_taken`, `not_allowed` */
@@ -46,6 +49,8 @@ export async function createApplication(
       token_days: wanted.tokenDays ?? null,
       token_idle_days: wanted.tokenIdleDays ?? null,
       source_networks: wanted.sourceNetworks?.join(' ') || null,
+      django_url: wanted.djangoUrl ?? null,
+      impersonation_url: wanted.impersonationUrl ?? null,
       tree_version: 1,
       sessions_ended_at: 0,
       created_at: now,
@@ -78,6 +83,8 @@ export async function changeApplication(
       token_days: changes.tokenDays === undefined ? stored.tokenDays : changes.tokenDays,
       token_idle_days: changes.tokenIdleDays === undefined ? stored.tokenIdleDays : changes.tokenIdleDays,
       source_networks: networks?.join(' ') || null,
+      django_url: changes.djangoUrl === undefined ? stored.djangoUrl : changes.djangoUrl,
+      impersonation_url: changes.impersonationUrl === undefined ? stored.impersonationUrl : changes.impersonationUrl,
       updated_at: ctx.now(),
     })
     if (stored.isActive && changes.isActive === false) await endCredentials(tx, { applicationId: id }, ctx.now())
@@ -114,6 +121,8 @@ function told(application: ManagedApplication) {
     token_days: application.tokenDays,
     token_idle_days: application.tokenIdleDays,
     source_networks: application.sourceNetworks,
+    django_url: application.djangoUrl,
+    impersonation_url: application.impersonationUrl,
   }
 }
 

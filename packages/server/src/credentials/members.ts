@@ -12,8 +12,7 @@ import {
 import { lockUser } from '../directory/user-store.ts'
 import { giftRefusal } from '../domain/power.ts'
 import { AppError } from '../errors.ts'
-import { revokeKeysOfUser } from './api-key-store.ts'
-import { endCredentials } from './ending.ts'
+import { endCredentials, endStanding } from './ending.ts'
 
 export type Member = { userId: string; companyId: string }
 
@@ -67,7 +66,7 @@ export async function changeMember(
     if (role === stored.role && isPrimary === stored.isPrimary && isActive === stored.isActive) return stored
     // First, since it locks the user: what was begun for the company ends with the membership.
     if (stored.isActive && !isActive) await endCredentials(tx, { userId, companyId }, ctx.now())
-    if (stored.role === 'admin' && role !== 'admin') await revokeKeysOfUser(tx, { userId, companyId }, ctx.now())
+    if (stored.role === 'admin' && role !== 'admin') await endStanding(tx, { userId, companyId }, ctx.now())
     await updateMembership(tx, { userId, companyId }, { role, is_primary: isPrimary ? 1 : 0, active: isActive ? 1 : 0 })
     await audit(ctx, tx, by, {
       act: 'member.changed',

@@ -136,6 +136,16 @@ export async function revokeCompanyTokens(
   await query.execute()
 }
 
+/** Sessions of all users that are for one company alone: impersonated ones. */
+export async function revokeTokensForCompany(db: Db, companyId: string, now: number): Promise<void> {
+  await db
+    .updateTable('tokens')
+    .set({ revoked_at: now })
+    .where('only_company_id', '=', companyId)
+    .where('revoked_at', 'is', null)
+    .execute()
+}
+
 /** One-time tokens of a user, an application or a company that were not used: they expire with the moment they were made. */
 export async function expireOneTimeTokensOf(
   db: Db,
@@ -176,7 +186,15 @@ export async function deleteTokensOfUser(db: Db, userId: string): Promise<number
   return Number(deleted.numDeletedRows)
 }
 
-/** Where the user was the supporter. */
-export async function pseudonymiseSupporter(db: Db, email: string, pseudonym: string): Promise<void> {
-  await db.updateTable('impersonations').set({ started_by: pseudonym }).where('started_by', '=', email).execute()
+/** Where the user was the supporter, by whatever address at the time. */
+export async function pseudonymiseSupporter(
+  db: Db,
+  user: { id: string; email: string },
+  pseudonym: string,
+): Promise<void> {
+  await db
+    .updateTable('impersonations')
+    .set({ started_by: pseudonym })
+    .where((e) => e.or([e('starter_user_id', '=', user.id), e('started_by', '=', user.email)]))
+    .execute()
 }

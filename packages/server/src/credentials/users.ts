@@ -20,8 +20,8 @@ import { canonicalEmail } from '../domain/email.ts'
 import { giftRefusal, mayManageUser, type Power } from '../domain/power.ts'
 import { AppError } from '../errors.ts'
 import { changePasswordIn, companyOf, requireAnotherOperator, switchUserIn } from './accounts.ts'
-import { revokeKeysOfUser } from './api-key-store.ts'
 import { emailHash } from './email-hash.ts'
+import { endStanding } from './ending.ts'
 import { hashNewPassword } from './new-password.ts'
 
 /** What is told of a person; the rest stays as it is. */
@@ -210,9 +210,8 @@ async function writeChanges(ctx: Context, tx: Tx, by: By, stored: StoredUser, wa
     after.email,
   )
   await writeUserTerms(tx, after)
-  // What stood for the mark does not come back with it.
-  if ((stored.isOperator && !after.isOperator) || (stored.isSupport && !after.isSupport))
-    await revokeKeysOfUser(tx, { userId: stored.id }, ctx.now())
+  const losesMark = (stored.isOperator && !after.isOperator) || (stored.isSupport && !after.isSupport)
+  if (losesMark) await endStanding(tx, { userId: stored.id }, ctx.now())
   const said = (of: StoredUser, wants: 'personal' | 'plain') =>
     Object.fromEntries(changed.filter(([, , kind]) => kind === wants).map(([field, name]) => [name, of[field]]))
   await audit(ctx, tx, by, {

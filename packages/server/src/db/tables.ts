@@ -99,6 +99,8 @@ type CompaniesTable = {
   /** Of the name (domain/search-term.ts). */
   term: string
   active: Switch
+  /** 1: its admins may act as its people. */
+  allows_impersonation: Generated<Switch>
   created_at: number
   updated_at: number
 }
@@ -131,6 +133,10 @@ type ApplicationsTable = {
   sessions_ended_at: number
   /** Networks that it may call from, divided by blanks; null: from anywhere. */
   source_networks: string | null
+  /** Below which a Django site has the package's own addresses, without a slash at its end; null: it is none. */
+  django_url: string | null
+  /** The application's own page that takes an impersonation's one-time token by a form; null: it has none. */
+  impersonation_url: string | null
   created_at: number
   updated_at: number
 }
@@ -240,14 +246,20 @@ type ImpersonationsTable = {
   user_id: string
   company_id: string
   application_id: string
-  /** The supporter, as an email address; null when it came from the server's own command line. */
+  /** The supporter's email address, or the name of a key that is nobody's; null when it came from the server's own command line. */
   started_by: string | null
+  /** The person behind the key, the key, and the power that it had. */
+  starter_user_id: string | null
+  starter_key_id: string | null
+  starter_power: PowerKind | null
   reason: string
   created_at: number
   expires_at: number
   /** When what the one-time token is exchanged for ends. */
   session_ends_at: number
   used_at: number | null
+  /** When somebody ended it before its time, or its user signed out of it. */
+  ended_at: number | null
 }
 
 /** Bounded notes of what was refused: one row for the like of it, counted. */

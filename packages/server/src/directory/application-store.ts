@@ -142,6 +142,8 @@ export type ManagedApplication = {
   tokenDays: number | null
   tokenIdleDays: number | null
   sourceNetworks: readonly string[] | null
+  djangoUrl: string | null
+  impersonationUrl: string | null
   createdAt: number
   updatedAt: number
 }
@@ -159,6 +161,8 @@ function selectManaged(db: Db) {
       'token_days',
       'token_idle_days',
       'source_networks',
+      'django_url',
+      'impersonation_url',
       'created_at',
       'updated_at',
     ])
@@ -175,6 +179,8 @@ function asManaged(row: Awaited<ReturnType<ReturnType<typeof selectManaged>['exe
     tokenDays: row.token_days,
     tokenIdleDays: row.token_idle_days,
     sourceNetworks: row.source_networks?.split(' ') ?? null,
+    djangoUrl: row.django_url,
+    impersonationUrl: row.impersonation_url,
     createdAt: row.created_at,
     updatedAt: row.updated_at,
   }

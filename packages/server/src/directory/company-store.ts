@@ -6,12 +6,14 @@ export type StoredCompany = {
   id: string
   name: string
   isActive: boolean
+  /** Its admins may act as its people. */
+  allowsImpersonation: boolean
   createdAt: number
   updatedAt: number
 }
 
 function selectCompanies(db: Db) {
-  return db.selectFrom('companies').select(['id', 'name', 'active', 'created_at', 'updated_at'])
+  return db.selectFrom('companies').select(['id', 'name', 'active', 'allows_impersonation', 'created_at', 'updated_at'])
 }
 
 function asCompany(row: Awaited<ReturnType<ReturnType<typeof selectCompanies>['execute']>>[number]): StoredCompany {
@@ -19,6 +21,7 @@ function asCompany(row: Awaited<ReturnType<ReturnType<typeof selectCompanies>['e
     id: row.id,
     name: row.name,
     isActive: row.active === 1,
+    allowsImpersonation: row.allows_impersonation === 1,
     createdAt: row.created_at,
     updatedAt: row.updated_at,
   }
@@ -57,7 +60,7 @@ export async function searchCompanies(
 
 export async function insertCompany(
   db: Db,
-  company: { id: string; name: string; isActive: boolean; now: number },
+  company: { id: string; name: string; isActive: boolean; allowsImpersonation: boolean; now: number },
 ): Promise<void> {
   await db
     .insertInto('companies')
@@ -66,6 +69,7 @@ export async function insertCompany(
       name: company.name,
       term: searchTerm(company.name),
       active: company.isActive ? 1 : 0,
+      allows_impersonation: company.allowsImpersonation ? 1 : 0,
       created_at: company.now,
       updated_at: company.now,
     })
@@ -75,11 +79,17 @@ export async function insertCompany(
 export async function updateCompany(
   db: Db,
   id: string,
-  { name, isActive, now }: { name: string; isActive: boolean; now: number },
+  company: { name: string; isActive: boolean; allowsImpersonation: boolean; now: number },
 ): Promise<void> {
   await db
     .updateTable('companies')
-    .set({ name, term: searchTerm(name), active: isActive ? 1 : 0, updated_at: now })
+    .set({
+      name: company.name,
+      term: searchTerm(company.name),
+      active: company.isActive ? 1 : 0,
+      allows_impersonation: company.allowsImpersonation ? 1 : 0,
+      updated_at: company.now,
+    })
     .where('id', '=', id)
     .execute()
 }

@@ -25,6 +25,7 @@ export const NOUNS = [
   'imports',
   'export',
   'statistics',
+  'impersonations',
 ] as const
 export type Noun = (typeof NOUNS)[number]
 export type Access = 'read' | 'write'
@@ -83,17 +84,27 @@ export type Gift =
   /** An application's tree and roles; what of it is for operators alone. */
   | { kind: 'manifest'; applicationId: string; operatorsOnly: readonly string[] }
   | { kind: 'api_key'; power: Power; scopes: readonly Scope[] }
+  /** Acting as somebody, for one company. */
+  | { kind: 'impersonation'; companyId: string; isOfOperator: boolean; isOpenToCompany: boolean }
 
 /** As the tree and the company's license have it. */
 export type GivenPermission = { slug: string; isOperatorOnly: boolean; isIncluded: boolean }
 
 export type GiftRefusal = {
-  because: 'not_yours' | 'operator_only' | 'not_included' | 'more_than_own' | 'scope_missing'
+  because:
+    | 'not_yours'
+    | 'operator_only'
+    | 'not_included'
+    | 'more_than_own'
+    | 'scope_missing'
+    | 'of_operator'
+    | 'not_open'
   slugs: string[]
 }
 
 /** The one place that says who may give what. Null when it may be given. */
 export function giftRefusal(giver: Standing, gift: Gift): GiftRefusal | null {
+  if (gift.kind === 'impersonation') return impersonationRefusal(giver, gift)
   if (giver.power.kind === 'operator') {
     if (gift.kind === 'api_key') return keyRefusal(giver, gift)
     // Whoever is made one may do everything.
@@ -132,6 +143,19 @@ function permissionsRefusal(permissions: readonly GivenPermission[]): GiftRefusa
 function manifestRefusal({ power }: Standing, gift: Extract<Gift, { kind: 'manifest' }>): GiftRefusal | null {
   if (power.kind !== 'application' || power.applicationId !== gift.applicationId) return refused('not_yours')
   return gift.operatorsOnly.length > 0 ? refused('operator_only', [...gift.operatorsOnly]) : null
+}
+
+/** Of an operator nobody's, whoever asks. It is the one act of support. */
+function impersonationRefusal({ power }: Standing, gift: Extract<Gift, { kind: 'impersonation' }>): GiftRefusal | null {
+  if (gift.isOfOperator) return refused('of_operator')
+  if (power.kind === 'operator' || power.kind === 'support') return null
+  if (power.kind !== 'company' || power.companyId !== gift.companyId) return refused('not_yours')
+  return gift.isOpenToCompany ? null : refused('not_open')
+}
+
+/** Whether somebody may end one: operators, the company that it is for, and whoever began it. */
+export function mayEndImpersonation(power: Power, of: { companyId: string; isOwn: boolean }): boolean {
+  return power.kind === 'operator' || of.isOwn || (power.kind === 'company' && power.companyId === of.companyId)
 }
 
 /** No key can do what its maker can't. */

@@ -4,6 +4,7 @@ import { ADMIN, adminRoutes } from './admin/index.ts'
 import type { Door } from './door.ts'
 import { healthRoutes } from './health.ts'
 import { docsRoutes } from './pages/docs.ts'
+import { impersonatePage } from './pages/impersonate.ts'
 import { protocolRoutes } from './protocol/index.ts'
 
 /** Everything that the server answers. */
@@ -13,5 +14,6 @@ export function routes(ctx: Context, door: Door): (app: FastifyInstance) => Prom
     await app.register(protocolRoutes(ctx), { prefix: '/api/v1/auth' })
     await app.register(adminRoutes(ctx), { prefix: ADMIN })
     await app.register(docsRoutes)
+    await app.register(impersonatePage(ctx))
   }
 }

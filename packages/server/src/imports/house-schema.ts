@@ -29,7 +29,12 @@ const moment = Type.String({
 const days = Type.Integer({ minimum: 0, maximum: 3650 })
 
 const Company = Type.Object(
-  { id: optional(id), name: optional(text('Its name', MAX_COMPANY_NAME)), active: optional(Type.Boolean()) },
+  {
+    id: optional(id),
+    name: optional(text('Its name', MAX_COMPANY_NAME)),
+    active: optional(Type.Boolean()),
+    allows_impersonation: optional(Type.Boolean({ description: 'Lets its admins act as its people' })),
+  },
   strict,
 )
 
@@ -79,6 +84,23 @@ const Application = Type.Object(
         Type.Array(Type.String({ minLength: 2, maxLength: 50 }), {
           maxItems: 100,
           description: 'Where it may call from: networks such as 10.0.0.0/8, or single addresses. Null: from anywhere.',
+        }),
+      ),
+    ),
+    django_url: optional(
+      maybe(
+        Type.String({
+          maxLength: 500,
+          description: "Where a Django site has the package's addresses, such as https://site.example/auth",
+        }),
+      ),
+    ),
+    impersonation_url: optional(
+      maybe(
+        Type.String({
+          maxLength: 500,
+          description:
+            "The application's own page that takes an impersonation's one-time token, by a form's field `token`",
         }),
       ),
     ),

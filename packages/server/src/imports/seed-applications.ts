@@ -1,6 +1,7 @@
 import { endCredentials } from '../credentials/ending.ts'
 import { secretHash } from '../credentials/secrets.ts'
 import { isNetwork } from '../domain/address.ts'
+import { readFormAddress, readSiteBase, type SiteAddress } from '../domain/site-address.ts'
 import { ROOT, rootFaults, treeFaults } from '../domain/tree.ts'
 import type { ApplicationEntry, PermissionEntry, RoleEntry } from './house-schema.ts'
 import { differences, type Seeding, toSwitch } from './seeding.ts'
@@ -27,6 +28,8 @@ async function seedApplication(seeding: Seeding, path: string, entry: Applicatio
     token_days: entry.token_days,
     token_idle_days: entry.token_idle_days,
     source_networks: readNetworks(seeding, path, entry.source_networks),
+    django_url: readAddress(seeding, `${path}/django_url`, entry.django_url, readSiteBase),
+    impersonation_url: readAddress(seeding, `${path}/impersonation_url`, entry.impersonation_url, readFormAddress),
   }
   const stored = await tx.selectFrom('applications').selectAll().where('id', '=', entry.id).executeTakeFirst()
   if (stored) {
@@ -55,6 +58,8 @@ async function seedApplication(seeding: Seeding, path: string, entry: Applicatio
     token_days: given.token_days ?? null,
     token_idle_days: given.token_idle_days ?? null,
     source_networks: given.source_networks ?? null,
+    django_url: given.django_url ?? null,
+    impersonation_url: given.impersonation_url ?? null,
     tree_version: 1,
     sessions_ended_at: 0,
     created_at: now,
@@ -77,6 +82,19 @@ function readNetworks(
       seeding.fault(`${path}/source_networks/${index}`, `"${network}" is no address or network such as 10.0.0.0/8`)
   }
   return networks === undefined ? undefined : networks?.join(' ') || null
+}
+
+/** In the spelling that is stored. Where it leads is looked at whenever it is called. */
+function readAddress(
+  seeding: Seeding,
+  path: string,
+  given: string | null | undefined,
+  read: (text: string) => SiteAddress,
+): string | null | undefined {
+  if (typeof given !== 'string') return given
+  const { url, fault } = read(given)
+  if (fault !== undefined) seeding.fault(path, fault)
+  return url
 }
 
 /** Adds and changes permissions; what they need is set when all are there. True when the tree is another one now. */

@@ -1,4 +1,6 @@
 import { v7 as uuid } from 'uuid'
+import { endCredentials } from '../credentials/ending.ts'
+import { endBegunImpersonations } from '../credentials/impersonation-store.ts'
 import { searchTerm } from '../domain/search-term.ts'
 import type { CompanyEntry } from './house-schema.ts'
 import { differences, type Seeding, toSwitch } from './seeding.ts'
@@ -32,6 +34,7 @@ async function seedCompany(seeding: Seeding, path: string, entry: CompanyEntry):
       name: entry.name,
       term: searchTerm(entry.name),
       active: toSwitch(entry.active) ?? 1,
+      allows_impersonation: toSwitch(entry.allows_impersonation) ?? 0,
       created_at: now,
       updated_at: now,
     }
@@ -43,6 +46,7 @@ async function seedCompany(seeding: Seeding, path: string, entry: CompanyEntry):
     name: entry.name,
     term: entry.name === undefined ? undefined : searchTerm(entry.name),
     active: toSwitch(entry.active),
+    allows_impersonation: toSwitch(entry.allows_impersonation),
   }
   const changed = differences(stored, given)
   if (!changed) return
@@ -51,5 +55,7 @@ async function seedCompany(seeding: Seeding, path: string, entry: CompanyEntry):
     .set({ ...changed, updated_at: now })
     .where('id', '=', stored.id)
     .execute()
+  if (changed.active === 0) await endCredentials(tx, { companyId: stored.id }, now)
+  if (changed.allows_impersonation === 0) await endBegunImpersonations(tx, { adminsOf: stored.id }, now)
   seeding.counts.companies.changed++
 }

@@ -1,6 +1,6 @@
 import { v7 as uuid } from 'uuid'
 import { emailHash } from '../credentials/email-hash.ts'
-import { endCredentials } from '../credentials/ending.ts'
+import { endCredentials, endStanding } from '../credentials/ending.ts'
 import { noteScheme } from '../credentials/password-scheme-store.ts'
 import { writeUserTerms } from '../directory/user-search.ts'
 import { findDeletedEmail } from '../directory/user-store.ts'
@@ -77,6 +77,7 @@ async function seedUser(
       })
     // Or switching the user on again would bring the old sign-ins back to life.
     if (changed.active === 0) await endCredentials(tx, { userId: stored.id }, now)
+    else if (changed.operator === 0) await endStanding(tx, { userId: stored.id }, now)
     seeding.counts.users.changed++
     return stored.id
   }
@@ -167,6 +168,7 @@ async function seedMembership(
         .where('company_id', '=', company.id)
         .execute()
       if (changed.active === 0) await endCredentials(tx, { userId, companyId: company.id }, now)
+      else if (changed.role === 'member') await endStanding(tx, { userId, companyId: company.id }, now)
       seeding.counts.memberships.changed++
     }
   }

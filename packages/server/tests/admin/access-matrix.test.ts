@@ -144,6 +144,10 @@ const CALLS: Record<string, Rightful> = {
   'GET /audit/export': { query: '?format=csv' },
   'GET /audit/state': {},
   'GET /statistics': {},
+  'GET /impersonations': { query: `?user=${BERT}` },
+  'POST /impersonations': { body: { user: BERT, company: ACME, ...crm, reason: 'Ticket 7' } },
+  'GET /impersonations/:impersonation': { params: { impersonation: 'as Dora' } },
+  'DELETE /impersonations/:impersonation': { params: { impersonation: 'as Dora' } },
   'DELETE /companies/:company/grants/:grant': { params: { ...OF_ACME, grant: 'of Bella' } },
   'DELETE /companies/:company/seats/:application/:user': { params: { ...OF_ACME, ...crm, user: BELLA } },
   'POST /companies/:company/members': { params: OF_ACME, body: { user: EMIL } },
@@ -163,7 +167,12 @@ async function madeIds(server: TestServer): Promise<Ids> {
   const key = await read.selectFrom('api_keys').select('id').where('name', '=', 'a spare one').executeTakeFirstOrThrow()
   const file = await read.selectFrom('imports').select('id').where('name', '=', 'users.csv').executeTakeFirstOrThrow()
   const token = await read.selectFrom('tokens').select('id').where('user_id', '=', BERT).executeTakeFirstOrThrow()
-  return { 'of Bella': grant.id, 'of ACME': key.id, 'of users.csv': file.id, 'of Bert': token.id }
+  const asDora = await read
+    .selectFrom('impersonations')
+    .select('id')
+    .where('user_id', '=', DORA)
+    .executeTakeFirstOrThrow()
+  return { 'as Dora': asDora.id, 'of Bella': grant.id, 'of ACME': key.id, 'of users.csv': file.id, 'of Bert': token.id }
 }
 
 function addressOf(line: string, { params = {}, query = '' }: Rightful, ids: Ids): string {
@@ -176,6 +185,7 @@ async function startHouse(kind: (typeof databases)[number]): Promise<TestServer>
   const file = { kind: 'users', name: 'users.csv', digest: 'A'.repeat(43), total: 1 }
   await ask(server, await makeKey(server), 'POST /imports', { body: file })
   await issue(server, 'bert@acme.test', 'crm')
+  await server.impersonate({ user: 'dora@acme.test', company: ACME, application: 'crm', reason: 'Ticket 7' })
   return server
 }
 

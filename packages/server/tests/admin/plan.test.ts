@@ -36,6 +36,7 @@ const GROWING = [
   'audit_entries',
   'audit_personal',
   'api_keys',
+  'impersonations',
 ]
 
 const USER = '01990000-0000-7000-8000-000000000007'
@@ -51,6 +52,7 @@ const PLACES: Record<string, string> = {
   grant: NOBODY,
   token: NOBODY,
   import: NOBODY,
+  impersonation: NOBODY,
 }
 
 /** Beside each route as it is. */
@@ -74,6 +76,13 @@ const QUERIES: Record<string, string[]> = {
   '/explain': [`?user=${USER}&company=${COMPANY}&application=bench&permission=projects_edit`],
   '/explain/holders': [`?company=${COMPANY}&application=bench&permission=projects_edit`],
   '/explain/company': [`?company=${COMPANY}`],
+  '/impersonations': [
+    '?live=true',
+    `?user=${USER}`,
+    `?company=${COMPANY}`,
+    '?application=bench',
+    `?user=${USER}&company=${COMPANY}&live=true`,
+  ],
   '/statistics': [`?company=${COMPANY}`, '?application=bench'],
 }
 
@@ -276,6 +285,27 @@ async function fillMore({ db, now }: Context): Promise<void> {
             expires_at: at + nth * 86_400_000,
             last_used_at: 0,
             revoked_at: null,
+          })),
+        )
+        .execute()
+    }
+    for (let from = 0; from < MORE; from += 500) {
+      await tx
+        .insertInto('impersonations')
+        .values(
+          numbers.slice(from, from + 500).map((nth) => ({
+            id: id('b003', nth),
+            hash: `hash ${nth}`,
+            user_id: id('8000', nth % 1_000),
+            company_id: nth % 100 === 0 ? COMPANY : id('b000', nth),
+            application_id: 'bench',
+            started_by: 'the help desk',
+            reason: 'Ticket 7',
+            created_at: at - nth * 1_000,
+            expires_at: at - nth * 1_000,
+            // The last ones of a few are live.
+            session_ends_at: at + (10 - nth) * 60_000,
+            used_at: null,
           })),
         )
         .execute()

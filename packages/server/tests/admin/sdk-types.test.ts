@@ -20,6 +20,7 @@ import {
   text,
 } from '../../src/http/admin/forms.ts'
 import * as grants from '../../src/http/admin/grants.ts'
+import * as impersonations from '../../src/http/admin/impersonations.ts'
 import * as imports from '../../src/http/admin/imports.ts'
 import * as licenses from '../../src/http/admin/licenses.ts'
 import * as manifest from '../../src/http/admin/manifest-form.ts'
@@ -55,12 +56,12 @@ const FORMS = {
   'DELETE /users/:user/tokens': { answer: null },
   'GET /companies': { query: Type.Object({ ...PAGE, q }, strict), answer: pageOf(companies.COMPANY) },
   'POST /companies': {
-    body: Type.Object({ id: optional(ID), name: companies.NAME, active: optional(Type.Boolean()) }, strict),
+    body: Type.Object({ id: optional(ID), name: companies.NAME, ...companies.FIELDS }, strict),
     answer: companies.COMPANY,
   },
   'GET /companies/:company': { answer: companies.COMPANY },
   'PATCH /companies/:company': {
-    body: Type.Object({ name: optional(companies.NAME), active: optional(Type.Boolean()) }, fields),
+    body: Type.Object({ name: optional(companies.NAME), ...companies.FIELDS }, fields),
     answer: companies.COMPANY,
   },
   'GET /companies/:company/members': { query: Type.Object({ ...PAGE, q }, strict), answer: pageOf(members.MEMBER) },
@@ -180,6 +181,13 @@ const FORMS = {
   'POST /api-keys': { body: apiKeys.WANTED, answer: apiKeys.NEW_KEY },
   'GET /api-keys/:key': { answer: apiKeys.KEY },
   'DELETE /api-keys/:key': { answer: null },
+  'GET /impersonations': {
+    query: Type.Object(impersonations.QUERY, strict),
+    answer: pageOf(impersonations.IMPERSONATION),
+  },
+  'POST /impersonations': { body: impersonations.WANTED, answer: impersonations.STARTED },
+  'GET /impersonations/:impersonation': { answer: impersonations.IMPERSONATION },
+  'DELETE /impersonations/:impersonation': { answer: null },
   'GET /audit': { query: Type.Object({ ...PAGE, ...audit.FILTERS }, strict), answer: pageOf(audit.ENTRY) },
   'GET /audit/state': { answer: audit.STATE },
   'GET /audit/export': {

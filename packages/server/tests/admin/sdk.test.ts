@@ -14,6 +14,7 @@ import {
   MANAGED_HOUSE,
   makeKey,
   NOBODY,
+  OLGA,
 } from '../support/admin.ts'
 import { listAdminRoutes } from '../support/admin-routes.ts'
 import { databases, startServer, type TestServer } from '../support/server.ts'
@@ -164,6 +165,26 @@ for (const database of databases) {
     await assert.rejects(acme.users.create({ email: 'x@acme.test' }), refusedAs('scope_missing'))
     await admin.apiKeys.remove(key.id)
     await assert.rejects(acme.whoami(), refusedAs('invalid_api_key'))
+
+    const acting = await admin.impersonations.start({
+      user: BERT,
+      company: ACME,
+      ...crm,
+      reason: 'Ticket 7',
+      minutes: 5,
+    })
+    assert.equal((await admin.impersonations.get(acting.id)).state, 'waiting')
+    assert.equal(
+      (await server.license('crm').validateImpersonation(acting.token ?? '')).impersonation?.reason,
+      'Ticket 7',
+    )
+    const live = await admin.impersonations.list({ company: ACME, live: true }).toArray()
+    assert.deepEqual([live[0]?.id, live[0]?.state], [acting.id, 'live'])
+    await admin.impersonations.end(acting.id)
+    assert.deepEqual(await admin.impersonations.list({ live: true }).toArray(), [])
+    assert.equal((await admin.impersonations.list().toArray()).length, 1)
+    const asOperator = { user: OLGA, company: ACME, ...crm, reason: 'Ticket 8' }
+    await assert.rejects(admin.impersonations.start(asOperator), refusedAs('not_allowed'))
 
     const acts = await admin.audit.list({ target: eva.id, act: 'user.created' }).toArray()
     assert.deepEqual(

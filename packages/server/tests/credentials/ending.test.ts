@@ -65,6 +65,12 @@ const TRIGGERS: Trigger[] = [
     ownSession: 'refused',
     undo: ['application', 'enable', 'crm'],
   },
+  {
+    name: 'a company is switched off',
+    args: ['seed', '-'],
+    input: JSON.stringify({ companies: [{ id: ACME, active: false }] }),
+    ownSession: 'empty',
+  },
 ]
 
 /** Server processes on one database: four on PostgreSQL; SQLite has one. */

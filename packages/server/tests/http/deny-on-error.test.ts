@@ -1,7 +1,8 @@
 import assert from 'node:assert/strict'
 import { describe, test } from 'node:test'
+import { COMMAND_LINE } from '../../src/audit/actor.ts'
 import { deleteAllThrottles } from '../../src/credentials/throttle-store.ts'
-import { startImpersonation } from '../../src/impersonation/impersonate.ts'
+import { startImpersonation } from '../../src/impersonation/start.ts'
 import { type Call, call, type Reply, signIn } from '../support/calls.ts'
 import { openCutter } from '../support/cutter.ts'
 import { type FaultyServer, startFaulty } from '../support/faults.ts'
@@ -46,8 +47,8 @@ async function afterWrong(server: Server): Promise<string> {
 }
 
 async function oneTime({ ctx }: Server, applicationId = 'crm'): Promise<string> {
-  const wish = { companyId: ACME, applicationId, reason: 'Z7', minutes: 30, startedBy: null }
-  return (await startImpersonation(ctx, { ...wish, userId: await idOf(ctx, ANNA) })).token
+  const wish = { companyId: ACME, applicationId, reason: 'Z7', minutes: 30 }
+  return (await startImpersonation(ctx, COMMAND_LINE, { ...wish, userId: await idOf(ctx, ANNA) })).token
 }
 
 async function idOf(ctx: Server['ctx'], email: string): Promise<string> {

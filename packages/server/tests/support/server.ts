@@ -3,11 +3,12 @@ import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { LicenseClient } from 'cloudspot-license-api'
 import pg from 'pg'
+import { COMMAND_LINE } from '../../src/audit/actor.ts'
 import { startServing } from '../../src/commands/serving.ts'
 import { type Config, readConfig } from '../../src/config.ts'
 import { type Context, createContext, createLog } from '../../src/context.ts'
 import { deleteAllThrottles } from '../../src/credentials/throttle-store.ts'
-import { startImpersonation } from '../../src/impersonation/impersonate.ts'
+import { startImpersonation } from '../../src/impersonation/start.ts'
 import type { HouseFile } from '../../src/imports/house-schema.ts'
 import { checkHouse } from '../../src/imports/read-house.ts'
 import { seedHouse } from '../../src/imports/seed.ts'
@@ -72,8 +73,8 @@ export async function startServer(database: DatabaseKind, options: TestServerOpt
         .select('id')
         .where('email', '=', user)
         .executeTakeFirstOrThrow()
-      const wish = { userId: id, companyId: company, applicationId: application, reason, minutes: 30, startedBy: null }
-      return (await startImpersonation(ctx, wish)).token
+      const wish = { userId: id, companyId: company, applicationId: application, reason, minutes: 30 }
+      return (await startImpersonation(ctx, COMMAND_LINE, wish)).token
     },
     async lift() {
       await ctx.db.transaction(deleteAllThrottles)

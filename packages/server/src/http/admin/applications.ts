@@ -13,8 +13,10 @@ import { requireApplicationKnown } from '../../directory/visible.ts'
 import { isNetwork } from '../../domain/address.ts'
 import { DIALECTS } from '../../domain/dialect.ts'
 import type { Power } from '../../domain/power.ts'
+import { readFormAddress, readSiteBase, type SiteAddress } from '../../domain/site-address.ts'
 import { byCodePoint } from '../../domain/tree.ts'
 import { AppError } from '../../errors.ts'
+import { requireCallable } from '../../outbound/require-callable.ts'
 import { APPLICATION, MOMENT, maybe, moment, strict, text, wrong } from './forms.ts'
 import { asPage, PAGE, pageOf, readPaging } from './paging.ts'
 import { ANYBODY, adminRoute } from './route.ts'
@@ -32,6 +34,8 @@ export const APPLICATION_SHAPE = Type.Object({
   token_idle_days: maybe(Type.Integer({ description: "Null: the house's default; 0: no idle limit" })),
   // For those who run the house, or look at it.
   source_networks: Type.Optional(maybe(Type.Array(Type.String(), { description: 'Null: from anywhere' }))),
+  django_url: Type.Optional(maybe(Type.String({ description: "Where a Django site has the package's addresses" }))),
+  impersonation_url: Type.Optional(maybe(Type.String())),
   created_at: MOMENT,
   updated_at: MOMENT,
 })
@@ -45,6 +49,10 @@ export const PERMISSION = Type.Object({
   deprecated: Type.Boolean({ description: 'Still effective and still given, but going' }),
 })
 
+function address(description: string) {
+  return Type.String({ minLength: 1, maxLength: 500, description })
+}
+
 const DAYS = Type.Integer({ minimum: 0, maximum: 3650 })
 export const FIELDS = {
   active: optional(Type.Boolean({ description: 'Switched off, every session in it ends' })),
@@ -57,6 +65,14 @@ export const FIELDS = {
   token_days: optional(maybe(Type.Integer({ minimum: 1, maximum: 3650 }))),
   token_idle_days: optional(maybe(DAYS)),
   source_networks: optional(maybe(Type.Array(Type.String({ maxLength: 60 }), { maxItems: 200 }))),
+  django_url: optional(
+    maybe(address("Where a Django site has the package's addresses, such as https://site.example/auth")),
+  ),
+  impersonation_url: optional(
+    maybe(
+      address("The application's own page that takes an impersonation's one-time token, by a form's field `token`"),
+    ),
+  ),
 }
 export const NAME = text('For people', 200)
 
@@ -112,7 +128,11 @@ export function applicationsRoutes(app: FastifyInstance, ctx: Context): void {
       errors: ['id_taken'],
     },
     async ({ by, body, reply }) => {
-      const application = await createApplication(ctx, by, { id: body.id, name: body.name, ...asChanges(body) })
+      const application = await createApplication(ctx, by, {
+        id: body.id,
+        name: body.name,
+        ...(await asChanges(ctx, body)),
+      })
       reply.header('location', `/api/v1/admin/applications/${application.id}`)
       return showApplication(by.actor.power, application)
     },
@@ -149,7 +169,10 @@ export function applicationsRoutes(app: FastifyInstance, ctx: Context): void {
     async ({ by, params, body }) =>
       showApplication(
         by.actor.power,
-        await changeApplication(ctx, by, params.application, { name: body.name, ...asChanges(body) }),
+        await changeApplication(ctx, by, params.application, {
+          name: body.name,
+          ...(await asChanges(ctx, body)),
+        }),
       ),
   )
 
@@ -220,7 +243,7 @@ function showPermission(permission: ManifestPermission): Static<typeof PERMISSIO
 
 type Given = Static<ReturnType<typeof Type.Object<typeof FIELDS>>>
 
-function asChanges(body: Given) {
+async function asChanges(ctx: Context, body: Given) {
   for (const [index, network] of (body.source_networks ?? []).entries())
     if (!isNetwork(network))
       throw wrong(`/body/source_networks/${index}`, 'is no address or network such as 10.0.0.0/8')
@@ -231,7 +254,24 @@ function asChanges(body: Given) {
     tokenDays: body.token_days,
     tokenIdleDays: body.token_idle_days,
     sourceNetworks: body.source_networks,
+    djangoUrl: await readDjangoUrl(ctx, body.django_url),
+    impersonationUrl: readAddress('/body/impersonation_url', body.impersonation_url, readFormAddress),
   }
+}
+
+/** Where it leads is looked at now, and again whenever it is called. */
+async function readDjangoUrl(ctx: Context, given: string | null | undefined): Promise<string | null | undefined> {
+  const path = '/body/django_url'
+  const url = readAddress(path, given, readSiteBase)
+  if (typeof url === 'string') await requireCallable(url, { allowedNetworks: ctx.config.allowedNetworks }, path)
+  return url
+}
+
+function readAddress(path: string, given: string | null | undefined, read: (text: string) => SiteAddress) {
+  if (typeof given !== 'string') return given
+  const { url, fault } = read(given)
+  if (fault !== undefined) throw wrong(path, fault)
+  return url
 }
 
 function showApplication(power: Power, application: ManagedApplication): Static<typeof APPLICATION_SHAPE> {
@@ -248,6 +288,8 @@ function showApplication(power: Power, application: ManagedApplication): Static<
       ? {
           has_secret: application.hasSecret,
           source_networks: application.sourceNetworks === null ? null : [...application.sourceNetworks],
+          django_url: application.djangoUrl,
+          impersonation_url: application.impersonationUrl,
         }
       : {}),
     created_at: moment(application.createdAt),

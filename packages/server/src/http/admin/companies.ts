@@ -1,7 +1,7 @@
 import type { FastifyInstance } from 'fastify'
 import { type Static, Type } from 'typebox'
 import type { Context } from '../../context.ts'
-import { changeCompany, createCompany } from '../../directory/companies.ts'
+import { changeCompany, createCompany } from '../../credentials/company-acts.ts'
 import { type StoredCompany, searchCompanies } from '../../directory/company-store.ts'
 import { requireCompany } from '../../directory/visible.ts'
 import { MAX_COMPANY_NAME, UUID } from '../../domain/limits.ts'
@@ -16,11 +16,18 @@ export const COMPANY = Type.Object({
   id: ID,
   name: Type.String(),
   active: Type.Boolean(),
+  allows_impersonation: Type.Boolean({ description: 'Its admins may act as its people' }),
   created_at: MOMENT,
   updated_at: MOMENT,
 })
 
 export const NAME = text('Its name, which no other company has', MAX_COMPANY_NAME)
+export const FIELDS = {
+  active: optional(Type.Boolean()),
+  allows_impersonation: optional(
+    Type.Boolean({ description: 'Lets its admins act as its people. Taken back, what they began ends' }),
+  ),
+}
 const OF_COMPANY = { company: ID }
 
 export function companiesRoutes(app: FastifyInstance, ctx: Context): void {
@@ -68,7 +75,7 @@ export function companiesRoutes(app: FastifyInstance, ctx: Context): void {
       operation: 'companies.create',
       rule: { noun: 'companies', access: 'write', powers: ['operator'] },
       summary: 'Makes a company',
-      body: Type.Object({ id: optional(ID), name: NAME, active: optional(Type.Boolean()) }, strict),
+      body: Type.Object({ id: optional(ID), name: NAME, ...FIELDS }, strict),
       answers: { 201: COMPANY },
       tells: ['location'],
       errors: ['already_there', 'id_taken'],
@@ -78,6 +85,7 @@ export function companiesRoutes(app: FastifyInstance, ctx: Context): void {
         id: body.id?.toLowerCase(),
         name: body.name,
         isActive: body.active ?? true,
+        allowsImpersonation: body.allows_impersonation ?? false,
       })
       reply.header('location', `/api/v1/admin/companies/${company.id}`)
       return showCompany(company)
@@ -109,12 +117,12 @@ export function companiesRoutes(app: FastifyInstance, ctx: Context): void {
       summary: 'Changes the fields that are given',
       description: 'Switched off, nobody may do anything for it; sessions for other companies live on.',
       params: OF_COMPANY,
-      body: Type.Object({ name: optional(NAME), active: optional(Type.Boolean()) }, { ...strict, minProperties: 1 }),
+      body: Type.Object({ name: optional(NAME), ...FIELDS }, { ...strict, minProperties: 1 }),
       answers: { 200: COMPANY },
       errors: ['not_found', 'already_there'],
     },
     async ({ by, params, body }) => {
-      const changes = { name: body.name, isActive: body.active }
+      const changes = { name: body.name, isActive: body.active, allowsImpersonation: body.allows_impersonation }
       return showCompany(await changeCompany(ctx, by, params.company.toLowerCase(), changes))
     },
   )
@@ -130,6 +138,7 @@ function showCompany(company: StoredCompany): Static<typeof COMPANY> {
     id: company.id,
     name: company.name,
     active: company.isActive,
+    allows_impersonation: company.allowsImpersonation,
     created_at: moment(company.createdAt),
     updated_at: moment(company.updatedAt),
   }

@@ -9,6 +9,7 @@ import { compileLate } from './compilers.ts'
 import { explainRoutes } from './explain.ts'
 import { exportRoutes } from './export.ts'
 import { grantsRoutes } from './grants.ts'
+import { impersonationsRoutes } from './impersonations.ts'
 import { importsRoutes } from './imports.ts'
 import { licensesRoutes } from './licenses.ts'
 import { manifestRoutes } from './manifest.ts'
@@ -40,6 +41,7 @@ export function adminRoutes(ctx: Context): (app: FastifyInstance) => Promise<voi
     explainRoutes(app, ctx)
     apiKeysRoutes(app, ctx)
     auditRoutes(app, ctx)
+    impersonationsRoutes(app, ctx)
     importsRoutes(app, ctx)
     exportRoutes(app, ctx)
     auditExportRoutes(app, ctx)

@@ -3,7 +3,7 @@ import { Type } from 'typebox'
 import { loadAnswer } from '../../access/answer.ts'
 import type { Context } from '../../context.ts'
 import { requireApplication } from '../../credentials/applications.ts'
-import { validateImpersonation } from '../../impersonation/impersonate.ts'
+import { validateImpersonation } from '../../impersonation/validate.ts'
 import { isRichClient, readClaim } from '../callers.ts'
 import { DEADLINE_MS } from '../deadline.ts'
 import type { Told } from '../told.ts'
@@ -17,7 +17,9 @@ const ANSWER = Type.Object({
   auth_token: Type.String(),
   ...EXPIRY,
   reason: Type.Optional(Type.Union([Type.String(), Type.Null()])),
-  impersonated_by: Type.Optional(Type.Union([Type.Object({ email: Type.String() }), Type.Null()])),
+  impersonated_by: Type.Optional(
+    Type.Union([Type.Object({ name: Type.String(), email: Type.Union([Type.String(), Type.Null()]) }), Type.Null()]),
+  ),
   user_info: Type.Optional(USER),
 })
 
@@ -43,7 +45,7 @@ export function impersonationRoute(app: FastifyInstance, ctx: Context): void {
     const application = await requireApplication(ctx, readClaim(request))
     // Before the one-time token is used up: no release of the flat dialects knows this call.
     requireForm(request, application, 'v1')
-    const found = await validateImpersonation(ctx, application, request.body)
+    const found = await validateImpersonation(ctx, application, request.body, { id: request.id, source: request.ip })
     const plain = { user: found.username, company: found.companyId, auth_token: found.token }
     if (!isRichClient(request)) return plain
     // The one-time token is used up: whatever fails from here on, the session that it gave is answered.
@@ -52,7 +54,10 @@ export function impersonationRoute(app: FastifyInstance, ctx: Context): void {
       ...plain,
       ...expiry(found.expiresAt, ctx.now()),
       reason: found.reason || null,
-      impersonated_by: found.startedBy === null ? null : { email: found.startedBy },
+      impersonated_by: found.startedBy && {
+        name: found.startedBy.name,
+        email: found.startedBy.isPerson ? found.startedBy.name : null,
+      },
       ...(rights ? { user_info: userObject(rights.facts, onlyCompany(rights.answer, found.companyId)) } : {}),
     }
   })

@@ -4,6 +4,7 @@ import type { Context } from '../../context.ts'
 import { requireSession } from '../../credentials/sessions.ts'
 import { revokeTokenByHash } from '../../credentials/token-store.ts'
 import { AppError } from '../../errors.ts'
+import { leaveImpersonation } from '../../impersonation/end.ts'
 import { readClaim } from '../callers.ts'
 import { DEADLINE_MS } from '../deadline.ts'
 import { AUTH, CLIENT, OF_SESSIONS } from './told.ts'
@@ -15,8 +16,11 @@ export function signOutRoute(app: FastifyInstance, ctx: Context): void {
     schema: { ...AUTH, summary: 'Ends the session, on every server at once', response: { 200: Type.Object({}) } },
   }
   app.post('/sign-out/', options, async (request) => {
-    const { tokenHash } = await requireSession(ctx, readClaim(request))
-    const revoked = await ctx.db.transaction((tx) => revokeTokenByHash(tx, tokenHash, ctx.now()))
+    const { tokenHash, token } = await requireSession(ctx, readClaim(request))
+    const revoked =
+      token.onlyCompanyId === null
+        ? await ctx.db.transaction((tx) => revokeTokenByHash(tx, tokenHash, ctx.now()))
+        : await leaveImpersonation(ctx, tokenHash, { id: request.id, source: request.ip })
     if (!revoked) throw new AppError('invalid_token')
     return {}
   })

@@ -4,7 +4,6 @@ import { actInTransaction, type By } from '../audit/actor.ts'
 import { audit } from '../audit/write.ts'
 import type { Context } from '../context.ts'
 import type { Tx } from '../db/database.ts'
-import { AppError } from '../errors.ts'
 import {
   findCompany,
   insertCompany,
@@ -12,52 +11,69 @@ import {
   lockCompany,
   type StoredCompany,
   updateCompany,
-} from './company-store.ts'
+} from '../directory/company-store.ts'
+import { AppError } from '../errors.ts'
+import { endCredentials } from './ending.ts'
+import { endBegunImpersonations } from './impersonation-store.ts'
 
 /** @throws AppError `already_there`, `id_taken` */
 export async function createCompany(
   ctx: Context,
   by: By,
-  wanted: { id?: string | undefined; name: string; isActive: boolean },
+  wanted: { id?: string | undefined; name: string; isActive: boolean; allowsImpersonation: boolean },
 ): Promise<StoredCompany> {
+  const { name, isActive, allowsImpersonation } = wanted
   const id = wanted.id ?? uuid()
   return actInTransaction(ctx, by, async (tx) => {
     await oneAtATime(ctx, tx)
-    if (await isCompanyName(tx, wanted.name)) throw nameTaken(wanted.name)
+    if (await isCompanyName(tx, name)) throw nameTaken(name)
     if (await findCompany(tx, id)) throw new AppError('id_taken', { detail: 'There is a company with this id.' })
-    await insertCompany(tx, { id, name: wanted.name, isActive: wanted.isActive, now: ctx.now() })
+    await insertCompany(tx, { id, name, isActive, allowsImpersonation, now: ctx.now() })
     await audit(ctx, tx, by, {
       act: 'company.created',
       target: { kind: 'company', id },
       companyId: id,
-      data: { name: wanted.name, active: wanted.isActive },
+      data: { name, active: isActive, allows_impersonation: allowsImpersonation },
     })
     return requireCompany(await findCompany(tx, id))
   })
 }
 
-/** @throws AppError `not_found`, `already_there` */
+/** Changes the fields that are given. What was begun by what is switched off ends. @throws AppError `not_found`, `already_there` */
 export async function changeCompany(
   ctx: Context,
   by: By,
   id: string,
-  changes: { name?: string | undefined; isActive?: boolean | undefined },
+  changes: { name?: string | undefined; isActive?: boolean | undefined; allowsImpersonation?: boolean | undefined },
 ): Promise<StoredCompany> {
   return actInTransaction(ctx, by, async (tx) => {
     await oneAtATime(ctx, tx)
     const stored = requireCompany(await lockCompany(tx, ctx.db.kind, id))
     const { name = stored.name, isActive = stored.isActive } = changes
-    if (name === stored.name && isActive === stored.isActive) return stored
+    const { allowsImpersonation = stored.allowsImpersonation } = changes
+    const [before, after] = [told(stored), told({ name, isActive, allowsImpersonation })]
+    if (JSON.stringify(before) === JSON.stringify(after)) return stored
     if (name !== stored.name && (await isCompanyName(tx, name))) throw nameTaken(name)
-    await updateCompany(tx, id, { name, isActive, now: ctx.now() })
+    const now = ctx.now()
+    await updateCompany(tx, id, { name, isActive, allowsImpersonation, now })
+    if (stored.isActive && !isActive) await endCredentials(tx, { companyId: id }, now)
+    if (stored.allowsImpersonation && !allowsImpersonation) await endBegunImpersonations(tx, { adminsOf: id }, now)
     await audit(ctx, tx, by, {
       act: 'company.changed',
       target: { kind: 'company', id },
       companyId: id,
-      data: { before: { name: stored.name, active: stored.isActive }, after: { name, active: isActive } },
+      data: { before, after },
     })
     return requireCompany(await findCompany(tx, id))
   })
+}
+
+function told({
+  name,
+  isActive,
+  allowsImpersonation,
+}: Pick<StoredCompany, 'name' | 'isActive' | 'allowsImpersonation'>) {
+  return { name, active: isActive, allows_impersonation: allowsImpersonation }
 }
 
 /** Any number of ours. No constraint holds names apart: houses of before may have two of one. */
