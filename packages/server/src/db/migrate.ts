@@ -7,7 +7,7 @@ import { signInHolds } from './migrations/0002-sign-in-holds.ts'
 import { seatNumbers } from './migrations/0003-seat-numbers.ts'
 import { managed } from './migrations/0004-managed.ts'
 import { manifestImports } from './migrations/0005-manifest-imports.ts'
-import { impersonation } from './migrations/0007-impersonation.ts'
+import { impersonation } from './migrations/0006-impersonation.ts'
 import { schemaDialects } from './migrations/dialect.ts'
 
 /** The oldest version of this program that may run on the schema it makes, as a number that grows with each release. */
@@ -27,7 +27,7 @@ export function allSteps(kind: Database['kind']): Steps {
     '0003-seat-numbers': seatNumbers(dialect),
     '0004-managed': managed(dialect),
     '0005-manifest-imports': manifestImports(dialect),
-    '0007-impersonation': impersonation(dialect),
+    '0006-impersonation': impersonation(dialect),
   }
 }
 

@@ -1,4 +1,4 @@
-// What no server can undo in a site that keeps sessions of its own: said to whoever begins (docs/decisions/0019).
+// What no server can undo in a site that keeps sessions of its own: said to whoever begins (docs/decisions/0020).
 
 /** Of a Django site. */
 export const DJANGO_NOTICE: readonly string[] = [
