@@ -30,6 +30,10 @@ const KEYS: Record<keyof Tables, readonly string[]> = {
   audit_personal: ['entry_id', 'part'],
   user_terms: ['term', 'user_id'],
   imports: ['id'],
+  due: ['id'],
+  announced: ['application_id', 'user_id', 'company_id'],
+  told: ['subject', 'subject_id', 'application_id'],
+  events: ['id'],
 }
 
 export type TableName = keyof typeof KEYS

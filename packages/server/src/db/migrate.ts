@@ -8,6 +8,7 @@ import { seatNumbers } from './migrations/0003-seat-numbers.ts'
 import { managed } from './migrations/0004-managed.ts'
 import { manifestImports } from './migrations/0005-manifest-imports.ts'
 import { impersonation } from './migrations/0006-impersonation.ts'
+import { events } from './migrations/0007-events.ts'
 import { schemaDialects } from './migrations/dialect.ts'
 
 /** The oldest version of this program that may run on the schema it makes, as a number that grows with each release. */
@@ -28,6 +29,7 @@ export function allSteps(kind: Database['kind']): Steps {
     '0004-managed': managed(dialect),
     '0005-manifest-imports': manifestImports(dialect),
     '0006-impersonation': impersonation(dialect),
+    '0007-events': events(dialect),
   }
 }
 

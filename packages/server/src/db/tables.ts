@@ -34,6 +34,10 @@ export type Tables = {
   audit_personal: AuditPersonalTable
   user_terms: UserTermsTable
   imports: ImportsTable
+  due: DueTable
+  announced: AnnouncedTable
+  told: ToldTable
+  events: EventsTable
 }
 
 const ALL: Record<keyof Tables, true> = {
@@ -61,6 +65,10 @@ const ALL: Record<keyof Tables, true> = {
   audit_personal: true,
   user_terms: true,
   imports: true,
+  due: true,
+  announced: true,
+  told: true,
+  events: true,
 }
 
 /** Each of them, so that none is forgotten. */
@@ -137,6 +145,10 @@ type ApplicationsTable = {
   django_url: string | null
   /** The application's own page that takes an impersonation's one-time token by a form; null: it has none. */
   impersonation_url: string | null
+  /** Since when it is told of events; null: it is not. */
+  events_since: Generated<number | null>
+  /** Since when what it may know already is noted as announced; until then it is told in full. */
+  events_ready_at: Generated<number | null>
   created_at: number
   updated_at: number
 }
@@ -365,4 +377,56 @@ type ImportsTable = {
   started_at: number
   updated_at: number
   finished_at: number | null
+}
+
+/** What a change touched: everything of what is not named. Gone when it was looked at whether anybody is to be told. */
+type DueTable = {
+  id: string
+  user_id: string | null
+  company_id: string | null
+  application_id: string | null
+  /** How far it was worked off, of one that concerns many. */
+  place: string | null
+  at: number
+  /** When a part of it was last worked off; at first the same as `at`. */
+  worked_at: number
+}
+
+/** The set that was announced last, slugs divided by blanks. Versions are moments, so that they grow also over a restore. */
+type AnnouncedTable = {
+  application_id: string
+  user_id: string
+  company_id: string
+  version: number
+  permissions: string
+}
+
+/** What was told last of a user, a company, or a company's license; `data` is JSON (outbox/told.ts). */
+type ToldTable = {
+  subject: 'user' | 'company' | 'license'
+  /** Of the user or the company. */
+  subject_id: string
+  application_id: string
+  version: number
+  data: string
+}
+
+/** What an application is told, one row an event. */
+type EventsTable = {
+  id: string
+  application_id: string
+  /** Its place among all of the house, in the order in which they were stored; null until it is numbered. */
+  seq: number | null
+  /** outbox/event-forms.ts */
+  type: string
+  user_id: string | null
+  company_id: string | null
+  version: number | null
+  /** JSON: `data` of the standard form. */
+  data: string
+  /** JSON, of `user.updated`: what others than the standard form need, `{"email": <the one told before>, "pin": true}`. */
+  changed: string | null
+  created_at: number
+  /** When a deleted person's data goes out of it. */
+  erase_at: number | null
 }

@@ -7,6 +7,7 @@ import { isWellFormed, newSecret, type SecretPrefix, secretHash } from '../../sr
 import { setApplicationSecret } from '../../src/directory/application-store.ts'
 import { askFor, makeKey } from '../support/admin.ts'
 import { call, signIn } from '../support/calls.ts'
+import { noteEvents } from '../support/full-house.ts'
 import { ACME, ANNA, CHEAP_HASH, issue, PASSWORD, SMALL_HOUSE, user } from '../support/house.ts'
 import {
   APPLICATION_SECRETS,
@@ -226,6 +227,7 @@ async function live(server: TestServer): Promise<Secrets> {
   const begun = await askFor(201, server, apiKey, 'POST /imports', { body: file })
   const rows = [{ email: 'moved@acme.test', password_hash: CHEAP_HASH }]
   await askFor(200, server, apiKey, `POST /imports/${begun.id}/rows`, { body: { from: 0, rows } })
+  await noteEvents(server)
   return { token, vaultToken, unused, impersonated, made, apiKey }
 }
 

@@ -8,7 +8,7 @@ import type { Environment } from '../commands/run.ts'
 import { askFor, BERT, ACME as MANAGED_ACME, MANAGED_HOUSE, makeKey } from './admin.ts'
 import { signIn } from './calls.ts'
 import { ACME, ANNA, issue, PASSWORD, SMALL_HOUSE } from './house.ts'
-import { type DatabaseKind, newDatabase, startServer } from './server.ts'
+import { type DatabaseKind, newDatabase, startServer, type TestServer } from './server.ts'
 import { allTables, type Rows } from './tables.ts'
 
 /** A house that nobody serves: its settings, what opened it, and what is in it. */
@@ -91,7 +91,37 @@ export async function fullHouse(kind: DatabaseKind): Promise<FullHouse> {
   })
   const oneTime = await server.impersonate({ user: ANNA, company: ACME, application: 'crm', reason: 'A\r\n\u2028call' })
   await sealAll(server.ctx.db, server.ctx.keys)
+  await noteEvents(server)
   return { ...place, token, oneTime, apiKey: key }
+}
+
+/** One of each that is told, and something that is not told yet. */
+export async function noteEvents({ ctx }: Pick<TestServer, 'ctx'>): Promise<void> {
+  const [at, version] = [ctx.now(), ctx.now()]
+  await ctx.db.transaction(async (tx) => {
+    const of = { application_id: 'crm', user_id: BERT, company_id: MANAGED_ACME }
+    await tx
+      .insertInto('due')
+      .values({ id: 'a-mark', user_id: BERT, company_id: null, application_id: null, place: null, at, worked_at: at })
+      .execute()
+    await tx
+      .insertInto('announced')
+      .values({ ...of, version, permissions: 'list use_app' })
+      .execute()
+    const data = JSON.stringify({ user: { id: BERT, email: 'bert@acme.test' }, note: 'é 😀' })
+    await tx
+      .insertInto('told')
+      .values({ subject: 'user', subject_id: BERT, application_id: 'crm', version, data })
+      .execute()
+    const event = { ...of, type: 'user.created', version, data, changed: null, created_at: at, erase_at: null }
+    await tx
+      .insertInto('events')
+      .values([
+        { ...event, id: 'first', seq: 1 },
+        { ...event, id: 'second', seq: null },
+      ])
+      .execute()
+  })
 }
 
 const NAMES = [

@@ -6,6 +6,9 @@ export type Rows = Record<string, unknown>[]
 /** What a job stores by itself, seconds after an act: where the act stands in the chain. */
 const SEALED_LATER = ['seq', 'mac', 'key_id']
 
+/** What jobs work off by themselves: whether it is there yet or no more is no difference that an act makes. */
+const WORKED_OFF = ['due']
+
 /** Everything that is stored, table by table, in an order that does not depend on the database. */
 export async function allTables(
   { ctx }: { ctx: Pick<TestServer['ctx'], 'db'> },
@@ -13,6 +16,7 @@ export async function allTables(
 ): Promise<Record<string, Rows>> {
   const tables: Record<string, Rows> = {}
   for (const { name } of await ctx.db.read.introspection.getTables()) {
+    if (!withSeals && WORKED_OFF.includes(name)) continue
     const { rows } = await sql<Record<string, unknown>>`select * from ${sql.table(name)}`.execute(ctx.db.read)
     const leaves = withSeals || name !== 'audit_entries' ? [] : SEALED_LATER
     tables[name] = rows
