@@ -17,6 +17,7 @@ import {
   OLGA,
   SAM,
 } from '../support/admin.ts'
+import { startNodes } from '../support/nodes.ts'
 import { databases, startServer, type TestServer } from '../support/server.ts'
 import { allTables } from '../support/tables.ts'
 
@@ -185,7 +186,8 @@ for (const database of databases) {
   })
 
   test(`the last operator stays, also when two go at once (${database})`, async () => {
-    await using server = await startServer(database, { house: MANAGED_HOUSE })
+    await using house = await startNodes(database, MANAGED_HOUSE)
+    const [server] = house.nodes
     const operator = await makeKey(server)
     for (const [method, body] of [
       ['PATCH', { operator: false }],
@@ -197,29 +199,34 @@ for (const database of databases) {
     }
     await askFor(200, server, operator, `PATCH /users/${SAM}`, { body: { operator: true } })
     const both = await Promise.all(
-      [OLGA, SAM].map((user) => ask(server, operator, `PATCH /users/${user}`, { body: { operator: false } })),
+      [OLGA, SAM].map((user, nth) =>
+        ask(house.nodes[nth] ?? server, operator, `PATCH /users/${user}`, { body: { operator: false } }),
+      ),
     )
     assert.deepEqual(both.map(({ status }) => status).sort(), [200, 409])
   })
 
-  test(`ten seats, fifty takers: exactly ten (${database})`, async () => {
+  test(`ten seats, fifty takers on all nodes: exactly ten (${database})`, async () => {
     const takers = Array.from(
       { length: 50 },
       (_, nth) => `00000000-0000-7000-8000-0000000001${String(nth).padStart(2, '0')}`,
     )
-    await using server = await startServer(database, {
-      house: {
-        ...MANAGED_HOUSE,
-        licenses: [{ company: GLOBEX, application: 'shop', seats: 10 }, ...MANAGED_HOUSE.licenses],
-        users: [
-          ...MANAGED_HOUSE.users,
-          ...takers.map((id, nth) => ({ id, email: `t${nth}@globex.test`, companies: [{ company: GLOBEX }] })),
-        ],
-      },
+    await using house = await startNodes(database, {
+      ...MANAGED_HOUSE,
+      licenses: [{ company: GLOBEX, application: 'shop', seats: 10 }, ...MANAGED_HOUSE.licenses],
+      users: [
+        ...MANAGED_HOUSE.users,
+        ...takers.map((id, nth) => ({ id, email: `t${nth}@globex.test`, companies: [{ company: GLOBEX }] })),
+      ],
     })
+    const [server] = house.nodes
     const globex = await companyKey(server, GLOBEX)
     const taken = await Promise.all(
-      takers.map((user) => ask(server, globex, `PUT /companies/${GLOBEX}/seats/shop/${user}`, { body: {} })),
+      takers.map((user, nth) =>
+        ask(house.nodes[nth % house.nodes.length] ?? server, globex, `PUT /companies/${GLOBEX}/seats/shop/${user}`, {
+          body: {},
+        }),
+      ),
     )
     const codes = Map.groupBy(taken, ({ status, body }) => `${status} ${body.code ?? ''}`)
     assert.deepEqual(Object.fromEntries([...codes].map(([code, all]) => [code, all.length])), {

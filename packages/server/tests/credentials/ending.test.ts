@@ -1,16 +1,15 @@
 import assert from 'node:assert/strict'
-import { join } from 'node:path'
 import { describe, test } from 'node:test'
 import { COMMAND_LINE } from '../../src/audit/actor.ts'
 import { changePassword, deleteUser, switchUser } from '../../src/credentials/accounts.ts'
 import { besideServer, runCommand } from '../commands/run.ts'
 import { call, type Reply, signIn } from '../support/calls.ts'
 import { ACME, GLOBEX, issue, PASSWORD, SMALL_HOUSE, user } from '../support/house.ts'
-import { type DatabaseKind, databases, startServer, type TestServer } from '../support/server.ts'
+import { NODES, sameHouse, startNodes } from '../support/nodes.ts'
+import { databases, startServer, type TestServer } from '../support/server.ts'
 import { allTables } from '../support/tables.ts'
 
 const BERT = 'bert@acme.test'
-const NODES = 4
 
 const HOUSE = {
   ...SMALL_HOUSE,
@@ -73,20 +72,6 @@ const TRIGGERS: Trigger[] = [
   },
 ]
 
-/** Server processes on one database: four on PostgreSQL; SQLite has one. */
-async function startNodes(database: DatabaseKind): Promise<AsyncDisposableStack & { nodes: TestServer[] }> {
-  const stack = new AsyncDisposableStack()
-  const first = stack.use(await startServer(database, { house: HOUSE }))
-  const nodes = [first]
-  while (database === 'postgres' && nodes.length < NODES)
-    nodes.push(stack.use(await startServer(database, { env: sameHouse(first) })))
-  return Object.assign(stack, { nodes })
-}
-
-function sameHouse(first: TestServer): Record<string, string> {
-  return { ...besideServer(first), LICENSE_KEYS_FILE: join(first.config.dataDir, 'keys.json') }
-}
-
 type Credentials = { own: string; impersonated: string; oneTimes: string[] }
 
 async function makeCredentials(server: TestServer): Promise<Credentials> {
@@ -111,8 +96,8 @@ for (const database of databases) {
   describe(`A9: what ends, ends at once, for every kind of credential and on every node, on ${database}`, () => {
     for (const { name, args, input, ownSession, undo } of TRIGGERS) {
       test(name, async () => {
-        await using house = await startNodes(database)
-        const [first = assert.fail()] = house.nodes
+        await using house = await startNodes(database, HOUSE)
+        const [first] = house.nodes
         const made = await makeCredentials(first)
         for (const node of house.nodes)
           assert.equal((await call(node, 'GET get-permissions/', { token: made.impersonated })).status, 200)
