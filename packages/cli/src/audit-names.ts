@@ -1,4 +1,5 @@
 import { type LicenseAdmin, Refused } from 'cloudspot-license-api/admin'
+import { isId } from './find.ts'
 
 /** What people call a thing that the audit names by its kind and id. */
 export type Naming = (kind: string, id: string) => Promise<string>
@@ -12,7 +13,7 @@ export function auditNames(admin: LicenseAdmin): Naming {
       known.get(key) ??
       nameOf(admin, kind, id)
         .catch(unlessHidden)
-        .then((name) => name ?? key)
+        .then((name) => name ?? (kind === 'behind' ? id : key))
     known.set(key, asked)
     return asked
   }
@@ -22,6 +23,9 @@ async function nameOf(admin: LicenseAdmin, kind: string, id: string): Promise<st
   if (kind === 'user') return (await admin.users.get(id)).email
   if (kind === 'company') return (await admin.companies.get(id)).name
   if (kind === 'key' || kind === 'api_key') return `key "${(await admin.apiKeys.get(id)).name}"`
+  // A person, a key that is nobody's, or the words of the system.
+  if (kind === 'behind' && isId(id))
+    return (await nameOf(admin, 'user', id).catch(unlessHidden)) ?? nameOf(admin, 'key', id)
   return undefined
 }
 

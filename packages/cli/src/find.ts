@@ -7,6 +7,10 @@ const UUID = /^[0-9a-f]{8}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{12}$/i
 /** A list is ordered by the name, so that what is called so comes first. */
 const FEW = 20
 
+export function isId(typed: string): boolean {
+  return UUID.test(typed)
+}
+
 export type Named = { id: string; name: string }
 export type Person = { id: string; email: string }
 

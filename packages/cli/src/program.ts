@@ -7,6 +7,7 @@ import { completionCommand } from './commands/completion.ts'
 import { explainCommand } from './commands/explain.ts'
 import { exportCommand } from './commands/export.ts'
 import { grantCommand } from './commands/grant.ts'
+import { impersonationCommand } from './commands/impersonation.ts'
 import { importCommand } from './commands/import.ts'
 import { keyCommand } from './commands/key.ts'
 import { licenseCommand } from './commands/license.ts'
@@ -36,6 +37,7 @@ const COMMANDS = [
   roleCommand,
   tokenCommand,
   keyCommand,
+  impersonationCommand,
   explainCommand,
   planCommand,
   applyCommand,

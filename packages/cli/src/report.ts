@@ -33,6 +33,9 @@ const ADVICE: Record<string, string> = {
   scope_missing:
     '`cloudspot-license whoami` shows what this key may do; another one comes from `cloudspot-license key add`.',
   not_allowed: '`cloudspot-license whoami` shows what this key may do.',
+  no_access: '`cloudspot-license explain` says why.',
+  not_in_dialect: '`cloudspot-license application set ID --dialect v1` does that.',
+  site_not_ready: '`cloudspot-license application set ID --django-url ADDRESS` names another one.',
   changed_meanwhile: 'Somebody changed it meanwhile. Look again, then do it again.',
   seats_full: 'Take a seat from somebody (`seat remove`), or have the license enlarged (`license set … --seats`).',
   no_license: '`license add` gives the company one.',
@@ -67,6 +70,9 @@ const OPTIONS: Record<string, string> = {
   scopes: '--scope',
   source_networks: '--network',
   act: '--act',
+  django_url: '--django-url',
+  impersonation_url: '--impersonation-url',
+  allows_impersonation: '--allow-impersonation',
 }
 
 function fieldOf(path: string): string {

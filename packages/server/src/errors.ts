@@ -32,6 +32,7 @@ export const CATALOGUE = {
   given_by_license: { status: 409, title: 'The license gives this to every seat' },
   rows_out_of_order: { status: 409, title: 'Other rows of the import are next' },
   in_use: { status: 409, title: 'It is in use' },
+  not_in_dialect: { status: 409, title: "The application's dialect has no such call" },
   site_not_ready: { status: 409, title: "The application's site does not answer as it should" },
   last_operator: { status: 409, title: 'The last operator of a house stays' },
   changed_meanwhile: { status: 412, title: 'It was changed meanwhile' },

@@ -15,6 +15,8 @@ type Fields = {
   tokenDays?: number | 'none'
   tokenIdleDays?: number | 'none'
   network?: string[]
+  djangoUrl?: string
+  impersonationUrl?: string
 }
 
 export function applicationCommand(program: Command): void {
@@ -80,6 +82,7 @@ export function applicationCommand(program: Command): void {
   examples(set, [
     'cloudspot-license application set crm --token-days 30',
     'cloudspot-license application set crm --network 10.0.0.0/8 --network 192.0.2.7',
+    'cloudspot-license application set crm --django-url https://crm.example/auth',
   ])
 
   const permissions = application
@@ -166,9 +169,14 @@ function fields(command: Command): Command {
       wholeNumberOr('none', 0, 3650),
     )
     .option('--network <address...>', "where it may be used from ('any': from anywhere)", several)
+    .option('--django-url <address>', "where a Django site has the package's addresses ('none': it is no Django site)")
+    .option(
+      '--impersonation-url <address>',
+      "its own page that lets in who acts as a user ('none': it has none); see `impersonation start --help`",
+    )
 }
 
-function readFields({ name, active, dialect, exposesPin, tokenDays, tokenIdleDays, network }: Fields) {
+function readFields({ name, active, dialect, exposesPin, tokenDays, tokenIdleDays, network, ...addresses }: Fields) {
   return given({
     name,
     active,
@@ -177,6 +185,8 @@ function readFields({ name, active, dialect, exposesPin, tokenDays, tokenIdleDay
     token_days: orNull(tokenDays),
     token_idle_days: orNull(tokenIdleDays),
     source_networks: network?.includes('any') ? null : network,
+    django_url: orNull(addresses.djangoUrl),
+    impersonation_url: orNull(addresses.impersonationUrl),
   })
 }
 
@@ -194,5 +204,8 @@ function showApplication(application: Application): string[] {
     ...(application.source_networks === undefined
       ? []
       : [['used from', application.source_networks ?? 'anywhere'] as const]),
+    // Where one is set: most have neither.
+    ...(application.django_url ? [['Django site', application.django_url] as const] : []),
+    ...(application.impersonation_url ? [['lets in by', application.impersonation_url] as const] : []),
   ])
 }

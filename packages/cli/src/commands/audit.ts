@@ -108,7 +108,7 @@ async function* named(entries: AsyncIterable<AuditEntry>, nameOf: Naming) {
     const by = await nameOf(kind, id)
     yield {
       ...entry,
-      by: behind === null ? by : `${by} (${await nameOf('user', behind)} behind)`,
+      by: behind === null ? by : `${by} (${await nameOf('behind', behind)} behind)`,
       to: await nameOf(entry.target.kind, entry.target.id),
     }
   }

@@ -6,6 +6,8 @@ import { type ListOptions, limited, printList } from '../list.ts'
 import { record } from '../output/table.ts'
 import { showMoment } from '../output/when.ts'
 
+type Changes = { name?: string; active?: boolean; allowImpersonation?: boolean }
+
 export function companyCommand(program: Command): void {
   const company = noun(program, 'company', 'Customer organisations: list, show, add, set.')
 
@@ -69,9 +71,11 @@ export function companyCommand(program: Command): void {
     .option('--name <text>', 'another name')
     .option('--active', 'switched on')
     .option('--no-active', 'switched off: nobody may do anything for it')
+    .option('--allow-impersonation', 'its admins may act as its people')
+    .option('--no-allow-impersonation', 'they may not; what they began ends')
     .action(
-      onHouse<[company: string], { name?: string; active?: boolean }>(async ({ admin, out }, [typed], options) => {
-        const changes = requireChanges(given({ name: options.name, active: options.active }))
+      onHouse<[company: string], Changes>(async ({ admin, out }, [typed], { name, active, allowImpersonation }) => {
+        const changes = requireChanges(given({ name, active, allows_impersonation: allowImpersonation }))
         const changed = await admin.companies.update(await findCompanyId(admin, typed), changes)
         out.answer(changed, () => showCompany(changed))
       }),
@@ -79,6 +83,7 @@ export function companyCommand(program: Command): void {
   examples(set, [
     'cloudspot-license company set ACME --name "ACME Ltd"',
     'cloudspot-license company set Globex --no-active',
+    'cloudspot-license company set ACME --allow-impersonation',
   ])
 
   noVerb(
@@ -93,6 +98,7 @@ function showCompany(company: Company, licenses?: string[]): string[] {
     ['name', company.name],
     ['id', company.id],
     ['state', company.active ? 'switched on' : 'switched off: nobody may do anything for it'],
+    ['its admins', company.allows_impersonation ? 'may act as its people' : 'may not act as its people'],
     ['made', showMoment(company.created_at)],
     ...(licenses === undefined ? [] : [['licenses', licenses] as const]),
   ])

@@ -1,7 +1,10 @@
 import { sql } from 'kysely'
 import type { Database } from '../db/database.ts'
 
-export type RefusalKind = 'token_of_another_application' | 'token_without_application'
+export type RefusalKind =
+  | 'token_of_another_application'
+  | 'token_without_application'
+  | 'one_time_token_of_another_application'
 
 /** Rows that are kept; the oldest go first. */
 const MAX_ROWS = 10_000
@@ -21,7 +24,7 @@ type Note = {
 export class Refusals {
   #pending = new Map<string, Note>()
 
-  /** `subject` says whose it was (a token's id), never the secret itself. */
+  /** `subject` says whose it was (a token's or an impersonation's id), never the secret itself. */
   note(kind: RefusalKind, applicationId: string, subject: string, now: number): void {
     const key = JSON.stringify([kind, applicationId, subject])
     const known = this.#pending.get(key)

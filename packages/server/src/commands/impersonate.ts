@@ -2,8 +2,7 @@ import type { Command } from 'commander'
 import { COMMAND_LINE } from '../audit/actor.ts'
 import type { Context } from '../context.ts'
 import { AppError, CommandError } from '../errors.ts'
-import { DJANGO_NOTICE } from '../impersonation/notice.ts'
-import { MAX_SESSION_MINUTES, startImpersonation } from '../impersonation/start.ts'
+import { MAX_REASON, MAX_SESSION_MINUTES, startImpersonation } from '../impersonation/start.ts'
 import { requireApplicationCalled, requireCompany, requireUser, wholeNumber, wrongUse } from './find.ts'
 import { print, withHouse } from './report.ts'
 
@@ -13,7 +12,7 @@ export function impersonateCommand(program: Command): void {
   program
     .command('impersonate')
     .argument('<email>')
-    .description('Make a one-time token with which a site lets support in as this user, for one company.')
+    .description('Begin to act as a user, for one company: make the one-time address or token that lets support in.')
     .requiredOption('--company <name>', 'in this company (name or id)')
     .requiredOption('--application <id>', 'for this application')
     .requiredOption('--reason <text>', 'why; it is kept, and the site is told')
@@ -25,6 +24,7 @@ export function impersonateCommand(program: Command): void {
     )
     .action(async (email: string, options: Options, command: Command) => {
       if (options.reason.trim() === '') wrongUse(command, 'the reason is empty: say why')
+      if (options.reason.length > MAX_REASON) wrongUse(command, `the reason has more than ${MAX_REASON} characters`)
       await withHouse((ctx) => impersonate(ctx, email, options))
     })
 }
@@ -41,8 +41,9 @@ async function impersonate(ctx: Context, email: string, options: Options): Promi
     reason: options.reason.trim(),
     minutes: options.minutes,
   }
-  const { id, token, siteUrl } = await startImpersonation(ctx, COMMAND_LINE, wish).catch((error: unknown) => {
-    if (error instanceof AppError && error.code === 'site_not_ready') throw new CommandError(error.detail)
+  const { id, wayIn } = await startImpersonation(ctx, COMMAND_LINE, wish).catch((error: unknown) => {
+    if (error instanceof AppError && ['site_not_ready', 'not_in_dialect'].includes(error.code))
+      throw new CommandError(error.detail)
     if (!(error instanceof AppError) || error.code !== 'no_access') throw error
     const ask = `license-server explain ${user.email} --company ${company.id} --application ${application.id}`
     throw new CommandError(
@@ -54,18 +55,18 @@ async function impersonate(ctx: Context, email: string, options: Options): Promi
     options.json,
     {
       id,
-      token,
-      open_url: siteUrl,
+      token: wayIn.token,
+      open_url: wayIn.url,
       user: user.email,
       company: company.id,
       application: application.id,
       minutes: options.minutes,
     },
     () => [
-      siteUrl ?? token,
-      `With this ${siteUrl === null ? 'one-time token' : 'address'} ${application.name} lets you in as ${user.email} in ${company.name}, once, within 2 minutes.`,
+      wayIn.url ?? wayIn.token,
+      `With this ${wayIn.url === null ? 'one-time token' : 'address'} ${application.name} lets you in as ${user.email} in ${company.name}, once, within 2 minutes.`,
       `The session ends ${options.minutes === 1 ? '1 minute' : `${options.minutes} minutes`} from now.`,
-      ...(siteUrl === null ? [] : DJANGO_NOTICE),
+      ...wayIn.notice,
     ],
   )
 }

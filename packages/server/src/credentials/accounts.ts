@@ -12,6 +12,7 @@ import { eraseUser, lockOperators, lockUser, setPasswordHash, setUserActive } fr
 import { AppError } from '../errors.ts'
 import { emailHash } from './email-hash.ts'
 import { endCredentials } from './ending.ts'
+import { findStarterReference } from './impersonation-store.ts'
 import { deleteAddressesOfUser } from './known-address-store.ts'
 import { deleteThrottlesOfUser } from './throttle-store.ts'
 import { deleteTokensOfUser, findToken, pseudonymiseSupporter, revokeTokenByHash } from './token-store.ts'
@@ -72,13 +73,20 @@ export async function endToken(
     const token = await findToken(tx, id)
     if (!token || (userId !== undefined && token.userId !== userId)) return 'unknown'
     if (!(await revokeTokenByHash(tx, token.hash, ctx.now()))) return 'already'
-    const { applicationId } = token
-    await audit(ctx, tx, by, {
-      act: 'token.revoked',
-      target: { kind: 'token', id },
-      applicationId,
-      data: { user: token.userId },
-    })
+    const { applicationId, impersonationId } = token
+    // Of a session that somebody was behind, both people are told.
+    const behindId = impersonationId === null ? undefined : await findStarterReference(tx, impersonationId)
+    await audit(
+      ctx,
+      tx,
+      { ...by, behindId },
+      {
+        act: 'token.revoked',
+        target: { kind: 'token', id },
+        applicationId,
+        data: { user: token.userId, ...(impersonationId === null ? {} : { impersonation: impersonationId }) },
+      },
+    )
     return 'revoked'
   })
 }

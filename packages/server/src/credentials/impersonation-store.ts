@@ -1,4 +1,24 @@
+import type { Selectable } from 'kysely'
+import { COMMAND_LINE } from '../audit/actor.ts'
 import type { Db } from '../db/database.ts'
+import type { Tables } from '../db/tables.ts'
+
+/** Who is behind it, as the audit names one: a person by id, else a key by its, else the words of the system. Never an address, which could not be erased. */
+export function starterReference(
+  row: Pick<Selectable<Tables['impersonations']>, 'starter_user_id' | 'starter_key_id'>,
+): string {
+  return row.starter_user_id ?? row.starter_key_id ?? COMMAND_LINE.actor.id
+}
+
+/** Undefined for one that was deleted with its user. */
+export async function findStarterReference(db: Db, id: string): Promise<string | undefined> {
+  const row = await db
+    .selectFrom('impersonations')
+    .select(['starter_user_id', 'starter_key_id'])
+    .where('id', '=', id)
+    .executeTakeFirst()
+  return row && starterReference(row)
+}
 
 /** Whose impersonations end: what a person began, with any power or as an admin of one company; what a key began; what admins of a company began. */
 export type Begun =
@@ -18,6 +38,17 @@ export async function endBegunImpersonations(db: Db, of: Begun, now: number): Pr
   const companyId = 'adminsOf' in of ? of.adminsOf : 'companyId' in of ? of.companyId : undefined
   if (companyId !== undefined) begun = begun.where('starter_power', '=', 'company').where('company_id', '=', companyId)
   for (const { id } of await begun.execute()) await endImpersonationById(db, id, now)
+}
+
+/** Ends those by which somebody acts as this user. */
+export async function endImpersonationsAs(db: Db, userId: string, now: number): Promise<void> {
+  const live = db
+    .selectFrom('impersonations')
+    .select('id')
+    .where('user_id', '=', userId)
+    .where('session_ends_at', '>', now)
+    .where('ended_at', 'is', null)
+  for (const { id } of await live.execute()) await endImpersonationById(db, id, now)
 }
 
 /** Its one-time token, and the session that it gave. False when it was over already. */

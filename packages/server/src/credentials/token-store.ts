@@ -26,13 +26,15 @@ export async function findTokenId(db: Db, hash: string): Promise<string | undefi
 export async function findToken(
   db: Db,
   id: string,
-): Promise<{ hash: string; userId: string; applicationId: string } | undefined> {
+): Promise<{ hash: string; userId: string; applicationId: string; impersonationId: string | null } | undefined> {
   const row = await db
     .selectFrom('tokens')
-    .select(['hash', 'user_id', 'application_id'])
+    .select(['hash', 'user_id', 'application_id', 'impersonation_id'])
     .where('id', '=', id)
     .executeTakeFirst()
-  return row && { hash: row.hash, userId: row.user_id, applicationId: row.application_id }
+  if (!row) return undefined
+  const { hash, user_id: userId, application_id: applicationId, impersonation_id: impersonationId } = row
+  return { hash, userId, applicationId, impersonationId }
 }
 
 export type ListedToken = {

@@ -22,6 +22,7 @@ import { AppError } from '../errors.ts'
 import { changePasswordIn, companyOf, requireAnotherOperator, switchUserIn } from './accounts.ts'
 import { emailHash } from './email-hash.ts'
 import { endStanding } from './ending.ts'
+import { endImpersonationsAs } from './impersonation-store.ts'
 import { hashNewPassword } from './new-password.ts'
 
 /** What is told of a person; the rest stays as it is. */
@@ -212,6 +213,8 @@ async function writeChanges(ctx: Context, tx: Tx, by: By, stored: StoredUser, wa
   await writeUserTerms(tx, after)
   const losesMark = (stored.isOperator && !after.isOperator) || (stored.isSupport && !after.isSupport)
   if (losesMark) await endStanding(tx, { userId: stored.id }, ctx.now())
+  // Nobody acts as an operator, nor goes on to.
+  if (after.isOperator && !stored.isOperator) await endImpersonationsAs(tx, stored.id, ctx.now())
   const said = (of: StoredUser, wants: 'personal' | 'plain') =>
     Object.fromEntries(changed.filter(([, , kind]) => kind === wants).map(([field, name]) => [name, of[field]]))
   await audit(ctx, tx, by, {

@@ -1,5 +1,5 @@
 import type { Insertable, Selectable } from 'kysely'
-import { COMMAND_LINE } from '../audit/actor.ts'
+import { starterReference } from '../credentials/impersonation-store.ts'
 import type { Db } from '../db/database.ts'
 import type { Tables } from '../db/tables.ts'
 
@@ -41,13 +41,6 @@ export type StoredImpersonation = {
   state: 'waiting' | 'live' | 'over'
   /** Null while it is not over. */
   endedAt: number | null
-}
-
-/** Who is behind it, as the audit names one: a person, else a key, else the words of the system. */
-export function starterReference(
-  row: Pick<Selectable<Tables['impersonations']>, 'starter_user_id' | 'starter_key_id' | 'started_by'>,
-): string {
-  return row.starter_user_id ?? row.starter_key_id ?? row.started_by ?? COMMAND_LINE.actor.id
 }
 
 function selectImpersonations(db: Db) {

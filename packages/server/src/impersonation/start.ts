@@ -6,16 +6,20 @@ import { audit } from '../audit/write.ts'
 import type { Context } from '../context.ts'
 import { secretHash } from '../credentials/secrets.ts'
 import type { Db } from '../db/database.ts'
-import { findManagedApplication } from '../directory/application-store.ts'
+import { findManagedApplication, type ManagedApplication } from '../directory/application-store.ts'
+import { END_OF_TIME } from '../domain/interval.ts'
 import { giftRefusal } from '../domain/power.ts'
 import { AppError } from '../errors.ts'
 import { insertImpersonation } from './impersonation-store.ts'
 import { requireOperational } from './site.ts'
+import { type WayIn, wayIn } from './way-in.ts'
 
 const MINUTE = 60_000
 /** How long the one-time token waits to be used. */
 export const ONE_TIME_MINUTES = 2
 export const MAX_SESSION_MINUTES = 60
+/** Of the words that say why. */
+export const MAX_REASON = 500
 
 export type ImpersonationWish = {
   userId: string
@@ -25,33 +29,29 @@ export type ImpersonationWish = {
   minutes: number
 }
 
-/** The one-time token is told this once; its hash is what is stored. */
-export type Started = {
-  id: string
-  token: string
-  /** Where the site lets the supporter in; null where the application is no Django site, or none was asked. */
-  siteUrl: string | null
-}
+/** The one-time token is told this once, alone or in the way in; its hash is what is stored. */
+export type Started = { id: string; token: string; usableUntil: number; wayIn: WayIn }
 
 /**
  * Makes the one-time token with which a site lets a supporter in as this user. A Django site is asked first whether it can.
- * @throws AppError `not_allowed`, `no_access`, `site_not_ready`
+ * @throws AppError `not_allowed`, `no_access`, `not_in_dialect`, `site_not_ready`
  */
 export async function startImpersonation(ctx: Context, by: By, wish: ImpersonationWish): Promise<Started> {
   await requireAllowed(ctx.db.read, by, wish, { holds: false })
   await requireAccess(ctx, wish)
-  const application = await findManagedApplication(ctx.db.read, wish.applicationId)
-  const base = application?.djangoUrl ?? null
-  // Outside of the transaction: it may take seconds.
-  if (base !== null) await requireOperational(ctx, base)
+  const application = await requireReady(ctx, wish.applicationId)
   const token = randomUuid() // What the oldest Django sites take: a random UUID in lower case.
   const id = uuid()
+  let usableUntil = 0
   await actInTransaction(ctx, by, async (tx) => {
     await requireAllowed(tx, by, wish, { holds: ctx.db.kind === 'postgres' })
     const now = ctx.now()
     const { userId, companyId, applicationId } = wish
-    const minutes = Math.min(wish.minutes, MAX_SESSION_MINUTES)
     const { actor } = by
+    const minutes = Math.min(wish.minutes, MAX_SESSION_MINUTES)
+    // No longer than the key works that began it.
+    const endsAt = Math.min(now + minutes * MINUTE, actor.expiresAt ?? END_OF_TIME)
+    usableUntil = Math.min(now + ONE_TIME_MINUTES * MINUTE, endsAt)
     await insertImpersonation(tx, {
       id,
       hash: secretHash(token),
@@ -64,8 +64,8 @@ export async function startImpersonation(ctx: Context, by: By, wish: Impersonati
       starter_power: actor.power.kind,
       reason: wish.reason,
       created_at: now,
-      expires_at: now + ONE_TIME_MINUTES * MINUTE,
-      session_ends_at: now + minutes * MINUTE,
+      expires_at: usableUntil,
+      session_ends_at: endsAt,
       used_at: null,
       ended_at: null,
     })
@@ -83,7 +83,20 @@ export async function startImpersonation(ctx: Context, by: By, wish: Impersonati
       },
     )
   })
-  return { id, token, siteUrl: base === null ? null : `${base}/impersonation/${token}` }
+  return { id, token, usableUntil, wayIn: wayIn(ctx, application, { id, token }) }
+}
+
+/** An application that can take a one-time token, as far as can be found out. A site's answer may take seconds: no transaction is open meanwhile. */
+async function requireReady(ctx: Context, applicationId: string): Promise<ManagedApplication> {
+  const application = await findManagedApplication(ctx.db.read, applicationId)
+  if (!application) throw new AppError('not_found', { detail: 'There is no such application.' })
+  // No release of the flat dialects knows the call by which one is exchanged.
+  if (application.dialect !== 'v1')
+    throw new AppError('not_in_dialect', {
+      detail: `Nobody can act as a user in ${application.name}: its dialect is ${application.dialect}, whose clients know no impersonation. Nothing was begun. Once its clients read v1, set "dialect" to "v1".`,
+    })
+  if (application.djangoUrl !== null) await requireOperational(ctx, application.djangoUrl)
+  return application
 }
 
 /** Asked before anything is made, and again of what stands when it is stored: whatever takes it away waits, and ends it then. */

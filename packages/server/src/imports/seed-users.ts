@@ -1,6 +1,7 @@
 import { v7 as uuid } from 'uuid'
 import { emailHash } from '../credentials/email-hash.ts'
 import { endCredentials, endStanding } from '../credentials/ending.ts'
+import { endImpersonationsAs } from '../credentials/impersonation-store.ts'
 import { noteScheme } from '../credentials/password-scheme-store.ts'
 import { writeUserTerms } from '../directory/user-search.ts'
 import { findDeletedEmail } from '../directory/user-store.ts'
@@ -78,6 +79,7 @@ async function seedUser(
     // Or switching the user on again would bring the old sign-ins back to life.
     if (changed.active === 0) await endCredentials(tx, { userId: stored.id }, now)
     else if (changed.operator === 0) await endStanding(tx, { userId: stored.id }, now)
+    if (changed.operator === 1) await endImpersonationsAs(tx, stored.id, now)
     seeding.counts.users.changed++
     return stored.id
   }

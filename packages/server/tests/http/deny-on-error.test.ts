@@ -51,6 +51,18 @@ async function oneTime({ ctx }: Server, applicationId = 'crm'): Promise<string> 
   return (await startImpersonation(ctx, COMMAND_LINE, { ...wish, userId: await idOf(ctx, ANNA) })).token
 }
 
+/** Begun before the application was one of a flat dialect. */
+async function oneTimeOfTill(server: Server): Promise<string> {
+  const become = (dialect: 'v1' | 'flat-0.2') =>
+    server.ctx.db.transaction((tx) =>
+      tx.updateTable('applications').set({ dialect }).where('id', '=', 'till').execute(),
+    )
+  await become('v1')
+  const token = await oneTime(server, 'till')
+  await become('flat-0.2')
+  return token
+}
+
 async function idOf(ctx: Server['ctx'], email: string): Promise<string> {
   return (await ctx.db.read.selectFrom('users').select('id').where('email', '=', email).executeTakeFirstOrThrow()).id
 }
@@ -139,7 +151,7 @@ const REQUESTS: Request[] = [
   },
   {
     name: 'an impersonation that the dialect has not',
-    prepare: (server) => oneTime(server, 'till'),
+    prepare: oneTimeOfTill,
     ask: validate({ module: 'till' }),
     status: 404,
     steps: 1,

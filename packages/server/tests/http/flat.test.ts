@@ -111,7 +111,12 @@ for (const database of databases) {
         for (const line of V1_CALLS) assertRefused(await call(server, line, { module, token: 'clt_none' }), 401, line)
 
         const wish = { user: ANNA, company: GLOBEX, application: module, reason: 'A call to the desk' }
+        await assert.rejects(server.impersonate(wish), { code: 'not_in_dialect' })
+        // Begun before the application became one of a flat dialect.
+        const dialect = module === 'till' ? 'flat-0.2' : 'flat-0.1'
+        await server.seed({ applications: [{ id: module, dialect: 'v1' }] })
         const oneTime = { module, body: { token: await server.impersonate(wish) } }
+        await server.seed({ applications: [{ id: module, dialect }] })
         const validate = (more: Call = {}) => call(server, 'POST impersonation-validation/', { ...oneTime, ...more })
         assertRefused(await validate(), 404, 'an old client')
         const { status, body } = await validate({ rich: true })

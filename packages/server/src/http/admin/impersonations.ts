@@ -1,7 +1,6 @@
 import type { FastifyInstance } from 'fastify'
 import { type Static, Type } from 'typebox'
 import type { Context } from '../../context.ts'
-import { findManagedApplication, type ManagedApplication } from '../../directory/application-store.ts'
 import { requireApplicationKnown, requireCompany, requireUser } from '../../directory/visible.ts'
 import type { Power } from '../../domain/power.ts'
 import { AppError } from '../../errors.ts'
@@ -11,9 +10,7 @@ import {
   listImpersonations,
   type StoredImpersonation,
 } from '../../impersonation/impersonation-store.ts'
-import { DJANGO_NOTICE, HAND_OVER_NOTICE, PAGE_NOTICE } from '../../impersonation/notice.ts'
-import { MAX_SESSION_MINUTES, ONE_TIME_MINUTES, type Started, startImpersonation } from '../../impersonation/start.ts'
-import { IMPERSONATE } from '../pages/impersonate.ts'
+import { MAX_REASON, MAX_SESSION_MINUTES, ONE_TIME_MINUTES, startImpersonation } from '../../impersonation/start.ts'
 import { APPLICATION, ID, MOMENT, maybe, moment, strict, text } from './forms.ts'
 import { asPage, PAGE, pageOf, readPaging } from './paging.ts'
 import { adminRoute } from './route.ts'
@@ -52,7 +49,7 @@ export const WANTED = Type.Object(
     user: ID,
     company: ID,
     application: APPLICATION,
-    reason: text('Why: it is kept, and the application is told', 500),
+    reason: text('Why: it is kept, and the application is told', MAX_REASON),
     minutes: optional(Type.Integer({ minimum: 1, maximum: MAX_SESSION_MINUTES, description: '30 by default' })),
   },
   strict,
@@ -125,7 +122,7 @@ export function impersonationsRoutes(app: FastifyInstance, ctx: Context): void {
       body: WANTED,
       answers: { 201: STARTED },
       tells: ['location'],
-      errors: ['not_found', 'no_access', 'site_not_ready'],
+      errors: ['not_found', 'no_access', 'not_in_dialect', 'site_not_ready'],
     },
     async ({ by, body, reply }) => {
       const { power } = by.actor
@@ -144,8 +141,10 @@ export function impersonationsRoutes(app: FastifyInstance, ctx: Context): void {
       if (!stored) throw new AppError('not_found', { detail: 'It was ended at once.' })
       return {
         ...showImpersonation(stored),
-        use_until: moment(stored.createdAt + ONE_TIME_MINUTES * 60_000),
-        ...wayIn(ctx, started, await findManagedApplication(read, applicationId)),
+        use_until: moment(started.usableUntil),
+        open_url: started.wayIn.url,
+        token: started.wayIn.token,
+        notice: [...started.wayIn.notice],
       }
     },
   )
@@ -182,14 +181,6 @@ export function impersonationsRoutes(app: FastifyInstance, ctx: Context): void {
       await endImpersonation(ctx, by, await requireVisible(by.actor.power, params.impersonation))
     },
   )
-}
-
-/** A Django site's own address; else our page, which hands the one-time token on; else the token alone. */
-function wayIn(ctx: Context, { id, token, siteUrl }: Started, application: ManagedApplication | undefined) {
-  if (siteUrl !== null) return { open_url: siteUrl, token: null, notice: [...DJANGO_NOTICE] }
-  if (application?.impersonationUrl == null) return { open_url: null, token, notice: [...HAND_OVER_NOTICE] }
-  const page = `${ctx.config.publicUrl.replace(/\/+$/, '')}${IMPERSONATE}/${id}#${token}`
-  return { open_url: page, token: null, notice: [...PAGE_NOTICE] }
 }
 
 function showImpersonation(stored: StoredImpersonation): Static<typeof IMPERSONATION> {

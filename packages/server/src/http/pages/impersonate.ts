@@ -3,10 +3,8 @@ import type { Context } from '../../context.ts'
 import { findManagedApplication } from '../../directory/application-store.ts'
 import { UUID } from '../../domain/limits.ts'
 import { findImpersonation } from '../../impersonation/impersonation-store.ts'
+import { IMPERSONATE } from '../../impersonation/way-in.ts'
 import { DEADLINE_MS } from '../deadline.ts'
-
-/** Where the page is; what follows is the impersonation's id, and after # the one-time token, which no server is sent. */
-export const IMPERSONATE = '/impersonate'
 
 /**
  * A page that hands an impersonation's one-time token to the application's own address, when somebody presses its button. What looks at the
