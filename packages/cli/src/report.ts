@@ -33,7 +33,6 @@ const ADVICE: Record<string, string> = {
   scope_missing:
     '`cloudspot-license whoami` shows what this key may do; another one comes from `cloudspot-license key add`.',
   not_allowed: '`cloudspot-license whoami` shows what this key may do.',
-  no_access: '`cloudspot-license explain` says why.',
   not_in_dialect: '`cloudspot-license application set ID --dialect v1` does that.',
   site_not_ready: '`cloudspot-license application set ID --django-url ADDRESS` names another one.',
   changed_meanwhile: 'Somebody changed it meanwhile. Look again, then do it again.',

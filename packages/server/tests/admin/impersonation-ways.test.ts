@@ -23,7 +23,7 @@ for (const database of databases) {
     const [base, oneTime = ''] = begun.open_url.split('/impersonation/')
     assert.equal(base, site.base)
     assert.match(oneTime, UUID)
-    assert.match(begun.notice.join(' '), /until the user signs in again/)
+    assert.match(begun.notice.join(' '), /until the user signs in there again/)
     // As the site does then.
     const { body } = await validate(server, oneTime, false)
     assert.deepEqual(Object.keys(body), ['user', 'company', 'auth_token'])
@@ -115,7 +115,7 @@ for (const database of databases) {
     for (const method of ['GET', 'HEAD', 'GET']) assert.equal((await look(method)).status, 200)
     const page = await look()
     const html = await page.text()
-    assert.match(html, /<form method="post" action="https:\/\/crm\.example\/sso\/in\?a=1&#38;b=2">/)
+    assert.match(html, /<form method="post" action="https:\/\/crm\.example\/sso\/in\?a=1&#38;b=2" autocomplete="off">/)
     assert.match(html, /Open C &#38; &#34;R&#34; &#60;M&#62;/)
     // Nothing of whose it is, and nothing that runs in it.
     assert.doesNotMatch(html, new RegExp(`bert|Ticket|${token}|<script>|style=|onclick`, 'i'))

@@ -87,13 +87,13 @@ ${body}
 }
 
 const GONE = `<h1>This is over</h1>
-<p>The one-time token of this address was used, or it is more than two minutes old, or was ended. Begin again.</p>`
+<p>The one-time token of this address was used, or it is too old, or was ended. Begin again.</p>`
 
 function formOf(name: string, address: string): string {
   return `<h1>Act as somebody else in ${escaped(name)}</h1>
-<p>This opens ${escaped(name)} as the user for whom it was begun. It works once, within two minutes of its beginning. What you do there is
-written down with your name.</p>
-<form method="post" action="${escaped(address)}">
+<p>This opens ${escaped(name)} as the user for whom it was begun. It works once, within two minutes of its beginning. That it was you is
+written down, and why.</p>
+<form method="post" action="${escaped(address)}" autocomplete="off">
 <input type="hidden" name="token" value="">
 <button disabled>Open ${escaped(name)}</button>
 </form>
