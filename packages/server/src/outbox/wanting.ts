@@ -1,6 +1,7 @@
 import { markDue } from '../audit/touched.ts'
 import type { Db, Tx } from '../db/database.ts'
 import { forgetClock } from './clock.ts'
+import { beginHistory } from './cursor.ts'
 
 /** An application that is told of events. */
 export type Wanting = {
@@ -40,6 +41,7 @@ export async function wantEvents(tx: Tx, applicationId: string, now: number): Pr
     .where('events_since', 'is', null)
     .executeTakeFirst()
   if (changed.numUpdatedRows === 0n) return false
+  await beginHistory(tx)
   // Nobody looked meanwhile at what began or ended.
   if (isFirst) await forgetClock(tx)
   await markDue(tx, now, [{ applicationId }], NOTES)
