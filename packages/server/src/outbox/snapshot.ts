@@ -58,6 +58,7 @@ export async function listSnapshot(
     .select(['r.company_id', 'c.name', 'r.permissions', 'r.version'])
     .where('r.application_id', '=', applicationId)
     .where('r.permissions', '<>', '')
+    .where('u.deleted_at', 'is', null)
   const { userId, companyId } = after ?? { userId: '', companyId: '' }
   const rows = await query
     .where(({ eb, refTuple, tuple }) => eb(refTuple('r.user_id', 'r.company_id'), '>', tuple(userId, companyId)))

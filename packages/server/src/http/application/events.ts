@@ -2,7 +2,7 @@ import type { FastifyInstance } from 'fastify'
 import { Type } from 'typebox'
 import type { Context } from '../../context.ts'
 import { EVENT_FORMS } from '../../outbox/event-forms.ts'
-import type { StoredEvent } from '../../outbox/event-store.ts'
+import { eventText } from '../../outbox/event-text.ts'
 import { type Feed, readFeed } from '../../outbox/feed.ts'
 import { FeedWatch } from '../../outbox/feed-watch.ts'
 import type { Door } from '../door.ts'
@@ -87,15 +87,4 @@ export function eventsRoute(app: FastifyInstance, ctx: Context, door: Door): voi
 /** By hand, since what an event says is stored as the text that it is. */
 function feedText({ events, cursor, isMore }: Feed): string {
   return `{"events":[${events.map(eventText).join(',')}],"cursor":${JSON.stringify(cursor)},"more":${isMore}}`
-}
-
-/** The standard form of an event: what is sent to endpoints, too. */
-export function eventText({
-  id,
-  type,
-  createdAt,
-  data,
-}: Pick<StoredEvent, 'id' | 'type' | 'createdAt' | 'data'>): string {
-  const head = JSON.stringify({ id, type, timestamp: new Date(createdAt).toISOString() })
-  return `${head.slice(0, -1)},"data":${data}}`
 }
