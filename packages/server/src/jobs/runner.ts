@@ -4,10 +4,11 @@ import type { Job } from './job.ts'
 import { learnFloor } from './learn-floor.ts'
 import { noteUses } from './note-uses.ts'
 import { purge } from './purge.ts'
+import { purgeEventsJob } from './purge-events.ts'
 import { seal } from './seal.ts'
 import { watchKeys } from './watch-keys.ts'
 
-const JOBS: readonly Job[] = [announce, learnFloor, noteUses, purge, seal, watchKeys]
+const JOBS: readonly Job[] = [announce, learnFloor, noteUses, purge, purgeEventsJob, seal, watchKeys]
 
 /** Runs each job again and again, one run at a time. A job that fails is told of and tried again at its next turn. */
 export function startJobs(ctx: Context): { stop(): Promise<void> } {
