@@ -20,7 +20,7 @@ import {
   makeKey,
   OLGA,
 } from '../support/admin.ts'
-import { brief, listenTo, settle } from '../support/events.ts'
+import { beforeAnnouncing, brief, listenTo, settle } from '../support/events.ts'
 import { databases, startServer, type TestServer } from '../support/server.ts'
 
 type Do = (line: string, body?: object, status?: number) => Promise<ReturnType<typeof JSON.parse>>
@@ -112,7 +112,7 @@ const CASES: readonly Case[] = [
   },
   {
     name: 'a member who is taken out',
-    act: (does) => does(`DELETE ${MEMBER}/${DORA}`, undefined, 200),
+    act: (does) => does(`DELETE ${MEMBER}/${DORA}`, undefined, 204),
     heard: ['permissions dora ACME -create_invoice -list_invoices -use_app'],
   },
   {
@@ -172,17 +172,19 @@ const CASES: readonly Case[] = [
       const changed = permissions.map((each: { slug: string }) =>
         each.slug === 'approve_invoice' ? { ...each, needs: 'create_invoice' } : each,
       )
-      await does('PUT /applications/crm/manifest', { permissions: changed })
+      await does('PUT /applications/crm/manifest', { manifest: { permissions: changed } })
     },
     heard: ['permissions anna ACME +create_invoice', 'permissions bella ACME +create_invoice'],
   },
   {
     name: 'an application that is switched off',
-    act: async (_does, { ctx }) => {
-      await switchApplication(ctx, COMMAND_LINE, 'crm', false)
-      await settle({ ctx })
-      await switchApplication(ctx, COMMAND_LINE, 'crm', true)
-    },
+    act: (_does, { ctx }) => switchApplication(ctx, COMMAND_LINE, 'crm', false),
+    // It may not read then.
+    heard: [],
+  },
+  {
+    name: 'an application that is switched on: both',
+    act: (_does, { ctx }) => switchApplication(ctx, COMMAND_LINE, 'crm', true),
     heard: [
       'permissions anna ACME -approve_invoice -create_invoice -list_invoices -use_app',
       'permissions bert ACME -use_app',
@@ -297,7 +299,7 @@ for (const database of databases) {
     const crmHears = await listenTo(server, 'crm')
     const versions = new Map<string, number>()
     for (const { name, act, heard } of CASES) {
-      await act(does, server)
+      await beforeAnnouncing(server, async () => act(does, server))
       const events = await crmHears.hear()
       assert.deepEqual(events.map(brief).sort(), [...heard].sort(), name)
       // Of one person in the order that is told here.
@@ -322,7 +324,7 @@ for (const database of databases) {
     const does = doer(server, await makeKey(server))
     const crmHears = await listenTo(server, 'crm')
     for (const { name, act } of SILENT) {
-      await act(does, server)
+      await beforeAnnouncing(server, async () => act(does, server))
       assert.deepEqual((await crmHears.hear()).map(brief), [], name)
     }
     // It would have been.
@@ -353,6 +355,7 @@ for (const database of databases) {
     const [crmHears, shopHears] = [await listenTo(server, 'crm'), await listenTo(server, 'shop')]
     await does(`PATCH /users/${BELLA}`, { first_name: 'Bea' })
     await does(`PUT /companies/${ACME}/seats/shop/${OLGA}`, {})
+    await settle(server)
     await does(`PATCH /companies/${ACME}`, { name: 'ACME & Sons' })
     await does(`PATCH /companies/${GLOBEX}`, { name: 'Globus' })
     assert.deepEqual((await crmHears.hear()).map(brief).sort(), [
@@ -360,13 +363,11 @@ for (const database of databases) {
       'company Globus',
       'user.updated bella',
     ])
-    assert.deepEqual(
-      (await shopHears.hear()).map(brief).sort(),
-      ['company ACME & Sons', 'permissions olga ACME +use_app', 'user.created olga']
-        .map((each) => each.replace('olga ACME', 'olga ACME & Sons'))
-        .sort()
-        .map((each, at, all) => all[at] ?? each),
-    )
+    assert.deepEqual((await shopHears.hear()).map(brief).sort(), [
+      'company ACME & Sons',
+      'permissions olga ACME +use_app',
+      'user.created olga',
+    ])
     await does(`DELETE /users/${CARLA}`, undefined, 204)
     assert.deepEqual((await crmHears.hear()).map(brief), [
       'permissions carla Globus -create_invoice -list_invoices -use_app',

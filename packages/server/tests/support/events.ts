@@ -61,6 +61,8 @@ export async function listenTo(server: TestServer, application: string): Promise
       const heard: Heard[] = []
       for (let isMore = true; isMore; ) {
         const { status, body } = await askAs(server, application, secret, `events?after=${listener.cursor}&limit=7`)
+        // Switched off, it may not read; what it missed is there when it is on again.
+        if (status === 401 && body.code === 'unknown_application') return heard
         assert.equal(status, 200, JSON.stringify(body))
         heard.push(...body.events)
         listener.cursor = body.cursor
