@@ -99,10 +99,11 @@ export async function tellPeople(
   db: Db,
   keys: readonly (RightsKey & { seat: number | undefined; isWhole: boolean })[],
   announced: readonly Announced[],
-  { wanting, now }: { wanting: ReadonlyMap<string, Wanting>; now: number },
+  { wanting, now, isAgain }: { wanting: ReadonlyMap<string, Wanting>; now: number; isAgain?: boolean },
 ): Promise<Announcement> {
   const all = await currentRights(ctx, db, keys, now)
-  return announcePeople(all, await loadKnown(db, all, announced, wanting, now))
+  const known = await loadKnown(db, all, announced, wanting, now)
+  return announcePeople(all, { ...known, isAgain: isAgain ?? false })
 }
 
 export async function currentRights(
@@ -132,6 +133,7 @@ export async function loadKnown(
   return {
     wanting,
     now,
+    isAgain: false,
     users: new Map((await listUsersById(db, users)).map((user) => [user.id, user])),
     companies: await listCompanyNames(db, companies),
     announced: new Map(announced.map((each) => [keyOfRights(each), each])),

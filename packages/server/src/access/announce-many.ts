@@ -3,7 +3,7 @@ import type { Db } from '../db/database.ts'
 import { type Announced, listAnnouncedIn, type RightsKey } from '../outbox/announced-store.ts'
 import { type Due, listLargeDue, listSmallDue } from '../outbox/due-store.ts'
 import { listTold, type Told } from '../outbox/told-store.ts'
-import { NOTES, type Wanting } from '../outbox/wanting.ts'
+import { AGAIN, NOTES, type Wanting } from '../outbox/wanting.ts'
 import { currentRights, loadKnown, tellPeople } from './announce-due.ts'
 import { announceLicenses, type LicenseToTell, listLicensesToTell } from './announce-licenses.ts'
 import { type Announcement, keyOfTold, nothingToTell, personOf } from './announce-people.ts'
@@ -65,7 +65,7 @@ export async function lookAtMany(
   )
   // Companies are told of at their beginning.
   const begun = at.user === undefined ? licenses : []
-  const found = { wanting, now }
+  const found = { wanting, now, isAgain: modeOf(mark.place) === AGAIN }
   const announcement = looked.notes
     ? await note(ctx, db, keys, announced, begun, found)
     : await tell(ctx, db, keys, announced, begun, found)
@@ -80,16 +80,21 @@ export async function lookAtMany(
     ...looked,
     announcement,
     outcome: isDone ? 'done' : 'goes_on',
-    place: (looked.notes ? NOTES : '') + JSON.stringify(next),
+    place: modeOf(mark.place) + JSON.stringify(next),
   }
 }
 
 function isNoting(place: string | null): boolean {
-  return place?.startsWith(NOTES) ?? false
+  return modeOf(place) === NOTES
+}
+
+/** What stands before a place, and stays there. */
+function modeOf(place: string | null): string {
+  return [NOTES, AGAIN].find((mode) => place?.startsWith(mode)) ?? ''
 }
 
 function readPlace(place: string | null): Place {
-  const text = isNoting(place) ? (place ?? '').slice(NOTES.length) : (place ?? '')
+  const text = (place ?? '').slice(modeOf(place).length)
   return text === '' ? { company: '' } : (JSON.parse(text) as Place) // As it was written here.
 }
 
@@ -108,7 +113,7 @@ async function nextLicenses(db: Db, { applicationId, companyId }: Due, at: Place
 }
 
 type Key = RightsKey & { seat: number | undefined; isWhole: boolean }
-type Found = { wanting: ReadonlyMap<string, Wanting>; now: number }
+type Found = { wanting: ReadonlyMap<string, Wanting>; now: number; isAgain: boolean }
 
 async function tell(
   ctx: Context,

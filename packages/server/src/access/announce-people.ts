@@ -15,6 +15,8 @@ export type Known = {
   announced: ReadonlyMap<string, Announced>
   told: ReadonlyMap<string, Told>
   now: number
+  /** Also what was told already. */
+  isAgain: boolean
 }
 
 /** What is to be stored: events, in their order, and what was said by them. */
@@ -104,7 +106,8 @@ function changeOf(current: Current, known: Known, { isReady }: Wanting): Change 
   const previous = known.announced.get(keyOfRights(current))
   // What was not noted yet may be known there all the same: then also that nothing is left is told.
   if (!previous && current.permissions.length === 0) return isReady ? undefined : { current, previous }
-  return previous?.permissions.join(' ') === current.permissions.join(' ') ? undefined : { current, previous }
+  const isSame = previous?.permissions.join(' ') === current.permissions.join(' ')
+  return isSame && !known.isAgain ? undefined : { current, previous }
 }
 
 /** Whether an application has to do with the person: not with one who could do nothing there, and can do nothing now. */

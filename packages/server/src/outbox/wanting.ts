@@ -27,6 +27,8 @@ export async function listWanting(db: Db): Promise<Map<string, Wanting>> {
 
 /** In a mark's place: what holds is noted as announced, and nobody is told. */
 export const NOTES = 'notes'
+/** The same of what is told whether or not it was told before. */
+export const AGAIN = 'again'
 
 /**
  * From here on an application is told of events. What holds now is noted as announced first, some at a time and telling nobody: whoever
