@@ -54,6 +54,10 @@ export const HEAD = {
 
 export const TAGS = [
   { name: 'auth', description: 'What applications call: the frozen protocol, and signing out' },
+  {
+    name: 'application',
+    description: 'What an application asks for itself, with its secret: what changed, and who may do what',
+  },
   { name: 'whoami', description: 'What a key is and may do' },
   { name: 'users', description: 'People: each signs in with an address and a password' },
   { name: 'tokens', description: "Users' live sessions" },

@@ -88,9 +88,10 @@ function ofRule({ description }: FastifySchema, { noun, access, powers }: Rule):
 }
 
 /** With a secret where the application has one. */
-function ofApplication({ errors }: Told): object[] {
+function ofApplication({ errors, needsSecret }: Told): object[] {
   const plain = { application: [], ...(errors.includes('invalid_token') ? { session: [] } : {}) }
-  return [plain, { ...plain, applicationSecret: [] }]
+  const proved = { ...plain, applicationSecret: [] }
+  return needsSecret ? [proved] : [plain, proved]
 }
 
 function finish(document: Json, told: Map<string, Told>): Json {

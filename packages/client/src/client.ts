@@ -2,6 +2,7 @@ import { readImpersonation, readSignIn } from './answers.ts'
 import { type Connection, isHeaderValue, type LicenseClientOptions, readConnection } from './connection.ts'
 import { type CallOptions, type SignInOptions, sharedDeadline } from './deadline.ts'
 import { BadCredentials, NoAccess, NoValidToken } from './errors.ts'
+import { askSnapshot, type EventsOptions, type FeedEvent, listen, Snapshot } from './feed.ts'
 import { request } from './http.ts'
 import { refuse } from './refusals.ts'
 import { Session } from './session.ts'
@@ -95,6 +96,44 @@ export class LicenseClient<Slugs extends string = string> {
     await session.getCompanyPermissions(impersonation.companyId, shared)
     if (session.permissions.isEmpty) throw refuse(NoAccess, 'no_access')
     return session
+  }
+
+  /**
+   * The application's events, in their order: from a cursor on, or from now on. It goes on, also while the server is away, until you
+   * `break`, or your signal ends it. The client needs the application's `secret`.
+   *
+   * @throws LicenseError `cursor_gone` when you were away for longer than the server keeps events: begin anew with a `snapshot()`;
+   * `application_secret_required`, …
+   *
+   * @example
+   * ```ts
+   * const license = new LicenseClient('crm', { baseUrl: 'https://license.example', secret: process.env.LICENSE_SECRET })
+   * const places = new Map<string, string>()
+   * for await (const { event, cursor } of license.events(places.get('events'))) {
+   *   if (event.type === 'permissions.updated') console.log(event.data.user.email, event.data.permissions)
+   *   places.set('events', cursor)
+   * }
+   * ```
+   */
+  events(cursor?: string, options: EventsOptions = {}): AsyncGenerator<FeedEvent, void, undefined> {
+    return listen(this.#connection, cursor, options)
+  }
+
+  /**
+   * Who may do what in the application, and the cursor from which its events go on. The client needs the application's `secret`.
+   *
+   * @throws LicenseError `application_secret_required`, `busy` while a large house begins to keep events, …
+   *
+   * @example
+   * ```ts
+   * const license = new LicenseClient('crm', { baseUrl: 'https://license.example', secret: process.env.LICENSE_SECRET })
+   * const snapshot = await license.snapshot()
+   * for await (const { user, company, permissions } of snapshot) console.log(user.email, company.name, permissions)
+   * for await (const { event } of license.events(snapshot.cursor)) console.log(event.type)
+   * ```
+   */
+  async snapshot(options: CallOptions = {}): Promise<Snapshot> {
+    return new Snapshot(this.#connection, await askSnapshot(this.#connection, undefined, options), options)
   }
 
   toJSON(): { applicationId: string; baseUrl: string } {

@@ -71,10 +71,19 @@ export function isHeaderValue(value: unknown): value is string {
 
 /** One request of the protocol. */
 export interface Call {
-  readonly name: 'sign-in' | 'impersonation' | 'sign-out' | 'profile' | 'permissions' | 'company'
+  readonly name:
+    | 'sign-in'
+    | 'impersonation'
+    | 'sign-out'
+    | 'profile'
+    | 'permissions'
+    | 'company'
+    | 'events'
+    | 'snapshot'
   readonly method: 'GET' | 'POST'
-  /** Under `/api/v1/`, ending in a slash. */
+  /** Under `/api/v1/`; of the protocol, ending in a slash. */
   readonly path: string
+  readonly query?: Readonly<Record<string, string | undefined>>
   readonly token?: string
   /** Where the end user is. */
   readonly userAddress?: string | undefined
@@ -84,7 +93,10 @@ export interface Call {
 }
 
 export function callUrl(connection: Connection, call: Call): string {
-  return `${connection.address}/api/v1/${call.path}`
+  const url = `${connection.address}/api/v1/${call.path}`
+  if (!call.query) return url
+  const given = Object.entries(call.query).filter((pair): pair is [string, string] => pair[1] !== undefined)
+  return `${url}?${new URLSearchParams(given)}`
 }
 
 export function callInit(connection: Connection, call: Call, signal: AbortSignal): RequestInit {

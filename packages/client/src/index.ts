@@ -14,6 +14,8 @@ export {
   UnexpectedAnswer,
   UnknownApplication,
 } from './errors.ts'
+export type { EventsOptions, FeedEvent, Snapshot, SnapshotItem } from './feed.ts'
 export { type Company, type CompanyPermissions, type PermissionItem, Permissions, type Slug } from './permissions.ts'
 export type { Impersonation, Session } from './session.ts'
 export { User, type UserFields } from './user.ts'
+export type * from './webhooks/events.ts'

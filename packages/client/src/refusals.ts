@@ -87,6 +87,10 @@ function judgePlain(call: Call['name'], status: number): Verdict {
     case 'impersonation':
       if ([400, 401, 403, 404].includes(status)) return [NoValidToken, 'invalid_impersonation']
       break
+    case 'events':
+    case 'snapshot':
+      if (status === 401 || status === 403) return [UnknownApplication, 'unknown_application']
+      break
     default:
       if (status === 401 || status === 403) return [NoValidToken, 'invalid_token']
       if (status === 404 && call === 'company') return [CompanyNotAccessible, 'company_not_accessible']

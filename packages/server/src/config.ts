@@ -37,6 +37,8 @@ export type Config = {
   drainSeconds: number
   /** How long audit entries are kept; 0: for good. */
   auditDays: number
+  /** How long events can be read by the feed. */
+  eventDays: number
 }
 
 const LOG_LEVELS = ['fatal', 'error', 'warn', 'info', 'debug', 'trace', 'silent'] as const
@@ -66,6 +68,7 @@ const SETTINGS = [
   'SHUTDOWN_SECONDS',
   'DRAIN_SECONDS',
   'AUDIT_DAYS',
+  'EVENT_DAYS',
 ] as const
 type Setting = (typeof SETTINGS)[number]
 
@@ -147,6 +150,7 @@ export function readConfig(env: Record<string, string | undefined>): Config {
     // On SQLite there is no other node to send anybody to.
     drainSeconds: whole('DRAIN_SECONDS', database.kind === 'postgres' ? 3 : 0, 0, 600),
     auditDays: whole('AUDIT_DAYS', 0, 0, 36_500),
+    eventDays: whole('EVENT_DAYS', 30, 1, 3650),
   }
   if (!isTimeZone(config.timeZone)) {
     faults.push(`LICENSE_TIME_ZONE is "${config.timeZone}": it must be an IANA name such as Europe/Brussels.`)

@@ -17,6 +17,7 @@ import { type Database, openDatabase } from './db/database.ts'
 import { migrate, schemaState, TOO_NEW } from './db/migrate.ts'
 import { CommandError } from './errors.ts'
 import { type HouseKeys, loadHouseKeys } from './keys/house-keys.ts'
+import { Outbox } from './outbox/outbox.ts'
 
 /** What every act needs: made once per process, by hand, here. */
 export type Context = {
@@ -38,6 +39,7 @@ export type Context = {
   judged: JudgedLists
   tokenUse: TokenUse
   refusals: Refusals
+  outbox: Outbox
   [Symbol.asyncDispose](): Promise<void>
 }
 
@@ -84,6 +86,7 @@ export async function createContext(config: Config, options: ContextOptions = {}
       judged: new JudgedLists(),
       tokenUse,
       refusals,
+      outbox: new Outbox(),
       async [Symbol.asyncDispose]() {
         try {
           await tokenUse.flush(db)

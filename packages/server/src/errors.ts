@@ -35,6 +35,7 @@ export const CATALOGUE = {
   not_in_dialect: { status: 409, title: "The application's dialect has no such call" },
   site_not_ready: { status: 409, title: "The application's site does not answer as it should" },
   last_operator: { status: 409, title: 'The last operator of a house stays' },
+  cursor_gone: { status: 410, title: 'What came after this cursor is kept no longer' },
   changed_meanwhile: { status: 412, title: 'It was changed meanwhile' },
   body_too_large: { status: 413, title: 'The body is too large' },
   unsupported_media_type: { status: 415, title: 'The body must be JSON' },

@@ -1,5 +1,6 @@
 import { refusal } from './error.ts'
-import type { KnownEventType, WebhookEvent } from './events.ts'
+import type { WebhookEvent } from './events.ts'
+import { asEvent, isObject } from './read-event.ts'
 import { importSecrets } from './secrets.ts'
 import { bytesOf, EVENT_ID, isSame, signatureOf } from './signature.ts'
 
@@ -16,15 +17,6 @@ export interface VerifyOptions {
 }
 
 const TOLERANCE_SECONDS = 300
-const KNOWN: Readonly<Record<KnownEventType, true>> = {
-  'permissions.updated': true,
-  'user.created': true,
-  'user.updated': true,
-  'user.deleted': true,
-  'company.updated': true,
-  'license.updated': true,
-  ping: true,
-}
 /** Unix seconds, in one spelling only. */
 const TIMESTAMP = /^[1-9][0-9]{0,11}$/
 /** `v1,…`, also several; those of other versions are passed over. */
@@ -106,13 +98,9 @@ function readEvent(body: Uint8Array, id: string): WebhookEvent {
   const event = parse(body)
   if (!isObject(event)) throw refusal('malformed', 'The body is no event: it is not an object in JSON.')
   if (event.id !== id) throw refusal('malformed', "The body is no event of this header's webhook-id.")
-  const { type, timestamp, data } = event
-  const isTold = typeof type === 'string' && typeof timestamp === 'string' && !Number.isNaN(Date.parse(timestamp))
-  if (!isTold || type === '' || !isObject(data)) {
-    throw refusal('malformed', 'The body is no event: type, timestamp or data are missing.')
-  }
-  if (!Object.hasOwn(KNOWN, type)) return { id, type: 'unknown', unknownType: type, timestamp, data }
-  return { id, type, timestamp, data } as WebhookEvent // signed by the server, whose forms are these types
+  const read = asEvent(event)
+  if (!read) throw refusal('malformed', 'The body is no event: type, timestamp or data are missing.')
+  return read
 }
 
 function parse(body: Uint8Array): unknown {
@@ -121,8 +109,4 @@ function parse(body: Uint8Array): unknown {
   } catch {
     return undefined
   }
-}
-
-function isObject(value: unknown): value is Record<string, unknown> {
-  return typeof value === 'object' && value !== null && !Array.isArray(value)
 }

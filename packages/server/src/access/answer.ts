@@ -1,5 +1,6 @@
 import { setImmediate } from 'node:timers/promises'
 import type { Context } from '../context.ts'
+import type { Db } from '../db/database.ts'
 import { firstRefusal, permitted } from '../domain/effective.ts'
 import { byCodePoint, type Tree } from '../domain/tree.ts'
 import { AppError } from '../errors.ts'
@@ -34,7 +35,8 @@ export async function answerFrom(ctx: Context, facts: AnswerFacts, now: number):
     }
     if (firstRefusal(company, now)) continue
     const permissions =
-      ctx.judged.find(tree, company.given) ?? (await judge(ctx, facts.application, tree, company.given, now))
+      ctx.judged.find(tree, company.given) ??
+      (await judge(ctx, ctx.db.read, facts.application, tree, company.given, now))
     if (!permissions) return undefined
     companies.push(asAnswer(company, permissions))
   }
@@ -42,15 +44,30 @@ export async function answerFrom(ctx: Context, facts: AnswerFacts, now: number):
   return { companies, primary: primaryOf(companies) }
 }
 
+/** The same of one seat: empty where the user has no access. `db` as for the facts. */
+export async function judgeSeat(
+  ctx: Context,
+  db: Db,
+  application: Pick<ApplicationFacts, 'id' | 'treeVersion'>,
+  company: CompanyFacts,
+  now: number,
+): Promise<readonly string[] | undefined> {
+  const tree = await ctx.trees.find(db, application.id, application.treeVersion)
+  if (!tree) return undefined
+  if (firstRefusal(company, now)) return []
+  return ctx.judged.find(tree, company.given) ?? judge(ctx, db, application, tree, company.given, now)
+}
+
 /** Undefined when a role has changed. */
 async function judge(
   ctx: Context,
-  application: ApplicationFacts,
+  db: Db,
+  application: Pick<ApplicationFacts, 'id' | 'treeVersion'>,
   tree: Tree,
   given: Given,
   now: number,
 ): Promise<readonly string[] | undefined> {
-  const roles = await ctx.roles.find(ctx.db.read, application, rolesOf(given))
+  const roles = await ctx.roles.find(db, application, rolesOf(given))
   if (!roles) return undefined
   const permissions = permitted(tree, readGiven(given, roles), now)
   ctx.judged.keep(tree, given, permissions)

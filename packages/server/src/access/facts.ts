@@ -1,5 +1,5 @@
 import { type RawBuilder, sql } from 'kysely'
-import type { Database, PreparedQuery } from '../db/database.ts'
+import type { Database, Db, PreparedQuery } from '../db/database.ts'
 import type { Dialect } from '../domain/dialect.ts'
 import type { Circumstances, LicenseTerms } from '../domain/facts.ts'
 import { END_OF_TIME, type Interval, START_OF_TIME } from '../domain/interval.ts'
@@ -115,12 +115,22 @@ export function factsSql(): { byToken: RawBuilder<unknown>; byUser: RawBuilder<u
   }
 }
 
-/** For SEATS_AT_ONCE seats, by their numbers. */
-export function seatsSql(): RawBuilder<unknown> {
-  const numbers = sql.join(Array.from({ length: SEATS_AT_ONCE }, () => sql`${0}`))
+/** Of seats, by their numbers. */
+export function seatsSql(seats: readonly number[] = Array<number>(SEATS_AT_ONCE).fill(0)): RawBuilder<unknown> {
+  const numbers = sql.join(seats.map((number) => sql`${number}`))
   return sql`select s.number, s.user_id, u.active, a.active, a.tree_version, ${SEAT_COLUMNS}
     from seats s join users u on u.id = s.user_id join applications a on a.id = s.application_id ${COMPANY_TABLES}
     where s.number in (${numbers}) order by s.number`
+}
+
+/** The same of any seats, as a transaction sees them. */
+export async function factsOfSeats(db: Db, numbers: readonly number[]): Promise<SeatFacts[]> {
+  if (numbers.length === 0) return []
+  // Rows come by the names of their columns here, and some have the same.
+  const columns = sql.join(Array.from({ length: SEAT_HEAD + SEAT }, (_, nth) => sql.ref(`c${nth}`)))
+  const { rows } = await sql<object>`with f(${columns}) as (${seatsSql(numbers)})
+    select * from f`.execute(db)
+  return rows.map((row) => readSeat(Object.values(row)))
 }
 
 export function prepareFacts(db: Database): FactsQueries {

@@ -116,3 +116,59 @@ export async function listHeldSeats(
     givenAt: row.given_at,
   }))
 }
+
+/** A seat, with whose it is. */
+export type SeatOfPerson = SeatOf & { number: number }
+
+function selectSeats(db: Db) {
+  return db.selectFrom('seats').select(['number', 'user_id', 'application_id', 'company_id'])
+}
+
+function asSeatsOfPeople(rows: readonly (SeatKey & { number: number })[]): SeatOfPerson[] {
+  return rows.map((row) => ({
+    number: row.number,
+    userId: row.user_id,
+    applicationId: row.application_id,
+    companyId: row.company_id,
+  }))
+}
+
+/** Of these people, in these applications, some of all. */
+export async function listSeatsOf(
+  db: Db,
+  userIds: readonly string[],
+  applicationIds: readonly string[],
+  limit: number,
+): Promise<SeatOfPerson[]> {
+  const query = selectSeats(db).where('user_id', 'in', userIds).where('application_id', 'in', applicationIds)
+  return asSeatsOfPeople(await query.limit(limit).execute())
+}
+
+/** Of one person, in these companies and applications. */
+export async function listSeatsWithin(
+  db: Db,
+  userId: string,
+  companyIds: readonly string[],
+  applicationIds: readonly string[],
+): Promise<SeatOfPerson[]> {
+  const query = selectSeats(db)
+    .where('user_id', '=', userId)
+    .where('company_id', 'in', companyIds)
+    .where('application_id', 'in', applicationIds)
+  return asSeatsOfPeople(await query.execute())
+}
+
+/** In these companies, for one application, by person: of several all, of one after a person and up to a limit. */
+export async function listSeatsIn(
+  db: Db,
+  applicationId: string,
+  companyIds: readonly string[],
+  { after, limit }: { after: string; limit?: number | undefined },
+): Promise<SeatOfPerson[]> {
+  const query = selectSeats(db).where('application_id', '=', applicationId).where('company_id', 'in', companyIds)
+  const rows = await (limit === undefined
+    ? query
+    : query.where('user_id', '>', after).orderBy('user_id').limit(limit)
+  ).execute()
+  return asSeatsOfPeople(rows)
+}

@@ -57,9 +57,11 @@ export function actorReference({ kind, id }: Pick<Actor, 'kind' | 'id'>): string
 }
 
 /** An act in one transaction, by somebody who may still act when it is stored. */
-export function actInTransaction<T>(ctx: Context, by: By, act: (tx: Tx) => Promise<T>): Promise<T> {
-  return ctx.db.transaction(async (tx) => {
+export async function actInTransaction<T>(ctx: Context, by: By, act: (tx: Tx) => Promise<T>): Promise<T> {
+  const done = await ctx.db.transaction(async (tx) => {
     await by.requireStanding(tx)
     return act(tx)
   })
+  ctx.outbox.due()
+  return done
 }

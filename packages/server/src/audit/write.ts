@@ -4,6 +4,7 @@ import type { Context } from '../context.ts'
 import type { Tx } from '../db/database.ts'
 import { actorReference, type Doer } from './actor.ts'
 import { type Act, personalHash } from './entry.ts'
+import { markTouched } from './touched.ts'
 
 export type Happened = {
   act: Act
@@ -16,7 +17,10 @@ export type Happened = {
   personal?: { subject: string; data: object }
 }
 
-/** Writes down what happened, in the transaction in which it happens. Its place in the chain comes later (jobs/seal.ts). */
+/**
+ * Writes down what happened, in the transaction in which it happens, and marks what that touched. Its place in the chain comes later
+ * (jobs/seal.ts), and whoever is to be told of it is found later (jobs/announce.ts).
+ */
 export async function audit(ctx: Pick<Context, 'now'>, tx: Tx, by: Doer, happened: Happened): Promise<void> {
   await auditMany(ctx, tx, by, [happened])
 }
@@ -33,6 +37,7 @@ export async function auditMany(ctx: Pick<Context, 'now'>, tx: Tx, by: Doer, all
     .execute()
   const personal = rows.flatMap(({ parts }) => parts)
   if (personal.length > 0) await tx.insertInto('audit_personal').values(personal).execute()
+  await markTouched(tx, ctx.now(), all)
 }
 
 const SALT = 16

@@ -9,6 +9,7 @@ import { writePostgresBackup } from '../db/postgres-backup.ts'
 import { presentTables, replaceHouse, requireNobodyElse } from '../db/postgres-restore.ts'
 import type { Tools } from '../db/postgres-tools.ts'
 import { CommandError } from '../errors.ts'
+import { restartEvents } from '../outbox/again.ts'
 import { checkArchive } from './backup-check.ts'
 import { type Restored, timestamp } from './restored.ts'
 
@@ -38,7 +39,10 @@ export async function restorePostgres(
     })
     const migrated = await migrate(database)
     // Only now, since a house of before has none; nobody serves it yet.
-    const keys = keepsSessions ? 0 : await database.transaction((tx) => revokeAllKeys(tx, Date.now()))
+    const keys = await database.transaction(async (tx) => {
+      await restartEvents(tx, Date.now())
+      return keepsSessions ? 0 : revokeAllKeys(tx, Date.now())
+    })
     return { file, aside, ended, oneTime, keys, migrated }
   } finally {
     await database.close()

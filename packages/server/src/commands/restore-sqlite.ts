@@ -8,6 +8,7 @@ import { openDatabase } from '../db/database.ts'
 import { migrate } from '../db/migrate.ts'
 import { lockHouse } from '../db/serve-lock.ts'
 import { CommandError } from '../errors.ts'
+import { restartEvents } from '../outbox/again.ts'
 import { requireBackupFile, requireSoundHouse } from './backup-check.ts'
 import { type Restored, timestamp } from './restored.ts'
 
@@ -40,12 +41,15 @@ async function makeReady(copy: string, keepsSessions: boolean): Promise<Omit<Res
   const database = openDatabase({ kind: 'sqlite', file: copy }, { poolSize: 1, onIdleError: () => undefined })
   try {
     const migrated = await migrate(database)
-    return await database.transaction(async (tx) => ({
-      migrated,
-      ended: keepsSessions ? 0 : await revokeAllTokens(tx, Date.now()),
-      oneTime: await expireOneTimeTokens(tx),
-      keys: keepsSessions ? 0 : await revokeAllKeys(tx, Date.now()),
-    }))
+    return await database.transaction(async (tx) => {
+      await restartEvents(tx, Date.now())
+      return {
+        migrated,
+        ended: keepsSessions ? 0 : await revokeAllTokens(tx, Date.now()),
+        oneTime: await expireOneTimeTokens(tx),
+        keys: keepsSessions ? 0 : await revokeAllKeys(tx, Date.now()),
+      }
+    })
   } finally {
     await database.close()
   }

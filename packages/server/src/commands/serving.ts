@@ -39,11 +39,11 @@ export async function startServing(ctx: Context, whenBuilt: () => void = () => u
     url: `http://${ctx.config.host.includes(':') ? `[${ctx.config.host}]` : ctx.config.host}:${port}`,
     metricsUrl: metricsPort === undefined ? undefined : `http://${ctx.config.metrics?.host}:${metricsPort}/metrics`,
     async drain() {
-      door.isLeaving = true
+      door.leave()
       await sleep(ctx.config.drainSeconds * 1000)
     },
     async [Symbol.asyncDispose]() {
-      door.isLeaving = true
+      door.leave()
       door.isClosing = true
       const until = performance.now() + ctx.config.shutdownSeconds * 1000
       // It listens on meanwhile: old clients can't read a connection that is refused.

@@ -93,3 +93,9 @@ export async function updateCompany(
     .where('id', '=', id)
     .execute()
 }
+
+export async function listCompanyNames(db: Db, ids: readonly string[]): Promise<Map<string, string>> {
+  if (ids.length === 0) return new Map()
+  const rows = await db.selectFrom('companies').select(['id', 'name']).where('id', 'in', ids).execute()
+  return new Map(rows.map(({ id, name }) => [id, name]))
+}

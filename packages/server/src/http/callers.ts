@@ -8,7 +8,7 @@ const CLIENT = /^[A-Za-z0-9@._-]{1,64}\/[0-9A-Za-z.+-]{1,32}$/
 /** Whether the caller can read more than the frozen key sets: it says so by naming itself. */
 export function isRichClient(request: Pick<FastifyRequest, 'headers'> & { url?: string | undefined }): boolean {
   // No old client asks there.
-  if (request.url?.startsWith('/api/v1/admin/')) return true
+  if (request.url !== undefined && /^\/api\/v1\/(admin|application)\//.test(request.url)) return true
   const client = request.headers['x-license-client']
   return typeof client === 'string' && CLIENT.test(client)
 }

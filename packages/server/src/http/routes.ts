@@ -1,6 +1,7 @@
 import type { FastifyInstance } from 'fastify'
 import type { Context } from '../context.ts'
 import { ADMIN, adminRoutes } from './admin/index.ts'
+import { APPLICATION, applicationRoutes } from './application/index.ts'
 import type { Door } from './door.ts'
 import { healthRoutes } from './health.ts'
 import { docsRoutes } from './pages/docs.ts'
@@ -13,6 +14,7 @@ export function routes(ctx: Context, door: Door): (app: FastifyInstance) => Prom
     await app.register(healthRoutes(ctx, door))
     await app.register(protocolRoutes(ctx), { prefix: '/api/v1/auth' })
     await app.register(adminRoutes(ctx), { prefix: ADMIN })
+    await app.register(applicationRoutes(ctx, door), { prefix: APPLICATION })
     await app.register(docsRoutes)
     await app.register(impersonatePage(ctx))
   }

@@ -99,7 +99,7 @@ export async function createServer(ctx: Context, door: Door, metrics: Metrics): 
         reply,
         new AppError('not_found', {
           detail:
-            'There is nothing at this address. The calls are under /api/v1/auth/ and /api/v1/admin/; /docs tells of all.',
+            'There is nothing at this address. The calls are under /api/v1/auth/, /api/v1/application/ and /api/v1/admin/; /docs tells of all.',
         }),
       )
     }

@@ -23,6 +23,8 @@ export type Told = {
   operation: string
   /** The codes that it may refuse with, beside those of every address. */
   errors: readonly ErrorCode[]
+  /** Only for applications that prove themselves. */
+  needsSecret?: boolean
   /** Headers of a successful answer. */
   tells?: readonly ('location' | 'etag')[]
   /** Forms of what a route reads by itself, so that it can refuse in the words of the frozen protocol. */

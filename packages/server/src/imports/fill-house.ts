@@ -4,6 +4,7 @@ import type { Database, Tx } from '../db/database.ts'
 import { HouseWriter, isEmptyHouse, noteSizes } from '../db/house-writer.ts'
 import { allSteps, migrate } from '../db/migrate.ts'
 import { CommandError } from '../errors.ts'
+import { restartEvents } from '../outbox/again.ts'
 import type { HouseSource } from './house-source.ts'
 import { differences, Summing, type Sums } from './house-sums.ts'
 
@@ -86,7 +87,9 @@ async function readBack(writer: HouseWriter, { outline }: HouseSource): Promise<
 /** As a restore does (commands/restore.ts): what was revoked since must not come back to life. */
 async function endAll(tx: Tx, step: string, { ends, now }: Filling): Promise<Filled['ended']> {
   const isAll = ends === 'everything'
-  const hasKeys = step >= '0004-managed' // Steps are numbered.
+  // Steps are numbered.
+  const hasKeys = step >= '0004-managed'
+  if (isAll && step >= '0007-events') await restartEvents(tx, now)
   return {
     oneTime: ends === 'nothing' ? 0 : await expireOneTimeTokens(tx),
     sessions: isAll ? await revokeAllTokens(tx, now) : 0,

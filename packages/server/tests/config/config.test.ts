@@ -51,6 +51,7 @@ test('without a setting it serves here only, on port 8000, from ./data', () => {
     shutdownSeconds: 25,
     drainSeconds: 0,
     auditDays: 0,
+    eventDays: 30,
   } satisfies Config)
 })
 

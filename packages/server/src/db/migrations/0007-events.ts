@@ -144,6 +144,14 @@ export function events({ time, text, clustered, strict }: SchemaDialect) {
         await sql`create index ${sql.ref(`licenses_${name}`)} on licenses (${moment}, company_id, application_id)
           where ${where}`.execute(db)
 
+      // An application's companies, some at a time.
+      await db.schema.dropIndex('licenses_application').execute()
+      await db.schema
+        .createIndex('licenses_application')
+        .on('licenses')
+        .columns(['application_id', 'company_id'])
+        .execute()
+
       // Last, and short: on PostgreSQL these keep all others out until the end.
       // Since when it wants to be told of events, and since when all was noted that it knows by then. Null: not.
       await db.schema.alterTable('applications').addColumn('events_since', time).execute()

@@ -1,0 +1,47 @@
+import { createHash } from 'node:crypto'
+import { v4 as uuid } from 'uuid'
+import type { Db, Tx } from '../db/database.ts'
+
+/**
+ * Which history of the house a cursor is of. It is another one after a restore: events that were read before may never have happened
+ * then, and their numbers are given again.
+ */
+const HISTORY = 'events_history'
+
+export async function findHistory(db: Db): Promise<string> {
+  const row = await db.selectFrom('house').select('value').where('name', '=', HISTORY).executeTakeFirst()
+  return row?.value ?? ''
+}
+
+/** Where there is none yet. */
+export async function beginHistory(tx: Tx): Promise<void> {
+  await tx
+    .insertInto('house')
+    .values({ name: HISTORY, value: uuid() })
+    .onConflict((c) => c.column('name').doNothing())
+    .execute()
+}
+
+/** All cursors of before are gone. */
+export async function replaceHistory(tx: Tx): Promise<void> {
+  await tx.updateTable('house').set({ value: uuid() }).where('name', '=', HISTORY).execute()
+}
+
+/** How far an application has read: behind the event with this number. No more than a place: nothing in it is secret, and it proves nothing. */
+export function writeCursor(history: string, applicationId: string, seq: number): string {
+  return Buffer.from(`${seq.toString(36)}.${ownMark(applicationId)}.${history}`).toString('base64url')
+}
+
+export type ReadCursor = { seq: number; isOfThisHistory: boolean }
+
+/** Undefined for what is no cursor of this application. */
+export function readCursor(text: string, history: string, applicationId: string): ReadCursor | undefined {
+  const [number = '', mark, of] = Buffer.from(text, 'base64url').toString('utf8').split('.')
+  if (!/^[0-9a-z]{1,11}$/.test(number) || mark !== ownMark(applicationId) || of === undefined) return undefined
+  const seq = Number.parseInt(number, 36)
+  return Number.isSafeInteger(seq) ? { seq, isOfThisHistory: of === history } : undefined
+}
+
+function ownMark(applicationId: string): string {
+  return createHash('sha256').update(applicationId).digest('base64url').slice(0, 12)
+}
