@@ -440,6 +440,8 @@ type EventsTable = {
   created_at: number
   /** When a deleted person's data goes out of it. */
   erase_at: number | null
+}
+
 /** Where an application hears of events. */
 type EndpointsTable = {
   id: string
@@ -457,6 +459,8 @@ type EndpointsTable = {
   before_until: number | null
   /** Of the first event of which no delivery was made yet. */
   next_seq: number
+  /** Behind which user and company today's sets go on to be sent; '' begins; null: they are not. */
+  resend_place: string | null
   /** Since when nothing arrives; null: the last one did. */
   failing_since: number | null
   /** When we switched it off. */

@@ -1,4 +1,5 @@
 import { type Insertable, type Selectable, sql } from 'kysely'
+import type { Context } from '../context.ts'
 import type { Database, Db, Tx } from '../db/database.ts'
 import type { Tables } from '../db/tables.ts'
 import type { DeliveryState } from '../domain/delivery.ts'
@@ -11,6 +12,28 @@ const WAITING = sql.lit<DeliveryState>('waiting')
 /** Of one delivery; the oldest go first. */
 const KEPT_ATTEMPTS = 50
 
+type Begun = Pick<
+  DeliveryRow,
+  'id' | 'endpoint_id' | 'message_id' | 'type' | 'lane' | 'topic' | 'seq' | 'created_at'
+> & { event_id?: string }
+
+/** One that waits for its first try. */
+export function newDelivery({ event_id, ...begun }: Begun): DeliveryRow {
+  return {
+    ...begun,
+    event_id: event_id ?? null,
+    state: 'waiting',
+    attempts: 0,
+    tries: 0,
+    first_tried_at: null,
+    next_at: begun.created_at,
+    claim: null,
+    last_status: null,
+    last_error: null,
+    finished_at: null,
+  }
+}
+
 /** Each once, whichever node made them first. */
 export async function insertDeliveries(db: Db, rows: readonly Insertable<Tables['deliveries']>[]): Promise<void> {
   if (rows.length === 0) return
@@ -21,7 +44,15 @@ export async function insertDeliveries(db: Db, rows: readonly Insertable<Tables[
     .execute()
 }
 
-export type Due = { id: string; applicationId: string; nextSeq: number; dueAt: number | null }
+export type Due = {
+  id: string
+  applicationId: string
+  nextSeq: number
+  /** Of the application's last event; 0: it has none. */
+  lastSeq: number
+  dueAt: number | null
+  resendPlace: string | null
+}
 
 /** Every endpoint that is on, and when something of it is due: one look into an index for each. */
 export async function listDue(db: Db): Promise<Due[]> {
@@ -31,6 +62,7 @@ export async function listDue(db: Db): Promise<Due[]> {
       'e.id',
       'e.application_id',
       'e.next_seq',
+      'e.resend_place',
       x
         .selectFrom('deliveries as d')
         .select('d.next_at')
@@ -39,6 +71,14 @@ export async function listDue(db: Db): Promise<Due[]> {
         .orderBy('d.next_at')
         .limit(1)
         .as('due_at'),
+      x
+        .selectFrom('events as v')
+        .select('v.seq')
+        .whereRef('v.application_id', '=', 'e.application_id')
+        .where('v.seq', 'is not', null)
+        .orderBy('v.seq', 'desc')
+        .limit(1)
+        .as('last_seq'),
     ])
     .where('e.active', '=', 1)
     .where('e.deleted_at', 'is', null)
@@ -47,7 +87,9 @@ export async function listDue(db: Db): Promise<Due[]> {
     id: row.id,
     applicationId: row.application_id,
     nextSeq: row.next_seq,
+    lastSeq: row.last_seq ?? 0,
     dueAt: row.due_at,
+    resendPlace: row.resend_place,
   }))
 }
 
@@ -89,7 +131,7 @@ function dueAt(db: Db, endpointId: string, now: number) {
             .whereRef('b.endpoint_id', '=', 'd.endpoint_id')
             .whereRef('b.lane', '=', 'd.lane')
             .where('b.state', '=', WAITING)
-            .whereRef('b.seq', '<', 'd.seq')
+            .where((e) => e(e.refTuple('b.seq', 'b.id'), '<', e.refTuple('d.seq', 'd.id')))
             .where((e) =>
               e.or([
                 e('b.tries', '=', 0),
@@ -102,6 +144,19 @@ function dueAt(db: Db, endpointId: string, now: number) {
     )
     .orderBy('d.next_at')
     .orderBy('d.seq')
+    .orderBy('d.id')
+}
+
+/** Of one that was not sent after all. */
+export async function giveBack(ctx: Pick<Context, 'db' | 'now'>, { id, claim }: DeliveryRow): Promise<void> {
+  await ctx.db.transaction((tx) =>
+    tx
+      .updateTable('deliveries')
+      .set({ claim: null, next_at: ctx.now() })
+      .where('id', '=', id)
+      .where('claim', '=', claim)
+      .execute(),
+  )
 }
 
 /** What became of one try. Told to nobody whose claim it is no longer. */
@@ -168,11 +223,11 @@ export async function hasNewer(db: Db, of: Pick<DeliveryRow, 'endpoint_id' | 'la
   return newer !== undefined
 }
 
-/** Of the same lane, earlier, not there yet. */
-export async function findEarliestWaiting(
+/** The first of a lane that is not there yet, of one type. */
+export async function findFirstWaiting(
   db: Db,
-  { endpoint_id, lane, seq }: Pick<DeliveryRow, 'endpoint_id' | 'lane' | 'seq'>,
-  messages: string,
+  { endpoint_id, lane }: Pick<DeliveryRow, 'endpoint_id' | 'lane'>,
+  type: string,
 ): Promise<DeliveryRow | undefined> {
   return db
     .selectFrom('deliveries')
@@ -180,8 +235,7 @@ export async function findEarliestWaiting(
     .where('endpoint_id', '=', endpoint_id)
     .where('lane', '=', lane)
     .where('state', '=', WAITING)
-    .where('seq', '<', seq)
-    .where('message_id', 'like', messages)
+    .where('type', '=', type)
     .orderBy('seq')
     .limit(1)
     .executeTakeFirst()

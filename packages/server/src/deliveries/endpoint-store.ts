@@ -29,6 +29,10 @@ export async function findEndpoint(db: Db, applicationId: string, id: string): P
     .executeTakeFirst()
 }
 
+export async function findActiveEndpoint(db: Db, id: string): Promise<EndpointRow | undefined> {
+  return db.selectFrom('endpoints').selectAll().where('id', '=', id).where('active', '=', 1).executeTakeFirst()
+}
+
 /** The same, which nobody else changes until the transaction ends. */
 export async function lockEndpoint(
   tx: Tx,
@@ -63,6 +67,15 @@ export async function moveCursor(db: Db, id: string, from: number, to: number): 
     .where('active', '=', 1)
     .executeTakeFirst()
   return moved.numUpdatedRows === 1n
+}
+
+/** Those that sign along no more. */
+export async function forgetOldSecrets(db: Db, now: number): Promise<void> {
+  await db
+    .updateTable('endpoints')
+    .set({ secret_before: null, before_until: null })
+    .where('before_until', '<=', now)
+    .execute()
 }
 
 /** Writes only when that is news. */

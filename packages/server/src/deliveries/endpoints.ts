@@ -10,9 +10,11 @@ import { giftRefusal } from '../domain/power.ts'
 import { AppError } from '../errors.ts'
 import { newWebhookSecret, purposeOf } from '../keys/sealed-endpoints.ts'
 import type { EventType } from '../outbox/event-forms.ts'
+import { wantEvents } from '../outbox/wanting.ts'
 import { hurry } from './delivery-store.ts'
 import {
   type EndpointRow,
+  findEndpoint,
   insertEndpoint,
   listEndpoints,
   lockEndpoint,
@@ -48,6 +50,8 @@ export async function createEndpoint(
     requireGift(by, applicationId)
     // Held, so that of two who make the last one, one does.
     if (!(await lockApplication(tx, ctx.db.kind, applicationId))) throw noApplication()
+    // From here on somebody wants to be told.
+    await wantEvents(tx, applicationId, now)
     if ((await listEndpoints(tx, applicationId)).length >= MAX_ENDPOINTS)
       throw new AppError('too_many_endpoints', { detail: `An application has ${MAX_ENDPOINTS} endpoints at most.` })
     await insertEndpoint(tx, {
@@ -63,6 +67,7 @@ export async function createEndpoint(
       before_until: null,
       // What happens from now on: what is so already is sent by `resend`.
       next_seq: (await lastSeq(tx, applicationId)) + 1,
+      resend_place: null,
       failing_since: null,
       disabled_at: null,
       disabled_because: null,
@@ -176,17 +181,24 @@ export async function switchOff(
   )
 }
 
-async function lockOwn(ctx: Context, tx: Tx, by: By, applicationId: string, id: string): Promise<EndpointRow> {
+/** @throws AppError `not_found`, `not_allowed` */
+export async function lockOwn(ctx: Context, tx: Tx, by: By, applicationId: string, id: string): Promise<EndpointRow> {
   requireGift(by, applicationId)
   return present(await lockEndpoint(tx, ctx.db.kind, applicationId, id))
 }
 
-async function getEndpoint(ctx: Context, applicationId: string, id: string): Promise<EndpointRow> {
-  return present((await listEndpoints(ctx.db.read, applicationId)).find((each) => each.id === id))
+/** @throws AppError `not_found` */
+export async function getEndpoint(ctx: Context, applicationId: string, id: string): Promise<EndpointRow> {
+  return present(await findEndpoint(ctx.db.read, applicationId, id))
+}
+
+/** @throws AppError `endpoint_off` */
+export function requireOn({ active }: EndpointRow): void {
+  if (active !== 1) throw new AppError('endpoint_off', { detail: 'Nothing is sent to this endpoint: switch it on first.' })
 }
 
 /** @throws AppError `not_allowed` */
-export function requireGift(by: By, applicationId: string): void {
+function requireGift(by: By, applicationId: string): void {
   const refusal = giftRefusal(by.actor, { kind: 'endpoint', applicationId })
   if (refusal) throw giftRefused(refusal)
 }

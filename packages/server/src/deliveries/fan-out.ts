@@ -1,16 +1,12 @@
 import { v7 as uuid } from 'uuid'
 import type { Context } from '../context.ts'
-import type { EndpointDialect } from '../domain/delivery.ts'
-import { type Due, insertDeliveries, supersedeIn } from './delivery-store.ts'
-import { partsForDjango } from './dialects/django-parts.ts'
+import { type DeliveryRow, type Due, insertDeliveries, newDelivery, supersedeIn } from './delivery-store.ts'
+import { type Part, partsForDjango } from './dialects/django-parts.ts'
 import { moveCursor } from './endpoint-store.ts'
 import { listEventsFrom, type StoredEvent } from './events.ts'
 
 /** At a time, so that nobody waits for it. */
 const BATCH = 500
-
-/** What an event is at an endpoint: one message, several, or none. */
-export type Part = { messageId: string; type: string }
 
 /**
  * Makes deliveries of the events from an endpoint's cursor on, and moves the cursor: together, so that each is made once. Tells whether
@@ -25,15 +21,18 @@ export async function fanOut(ctx: Context, { id, applicationId, nextSeq }: Due):
     async (tx) => {
       if (!(await moveCursor(tx, id, nextSeq, last.seq + 1))) return
       // After that, so that the row is held and does not change meanwhile.
-      const { dialect, types } = await tx
-        .selectFrom('endpoints')
-        .select(['dialect', 'types'])
-        .where('id', '=', id)
+      const { dialect, types, exposes_pin } = await tx
+        .selectFrom('endpoints as e')
+        .innerJoin('applications as a', 'a.id', 'e.application_id')
+        .select(['e.dialect', 'e.types', 'a.exposes_pin'])
+        .where('e.id', '=', id)
         .executeTakeFirstOrThrow()
+      const partsOf = (event: StoredEvent): Part[] =>
+        dialect === 'django' ? partsForDjango(event, exposes_pin === 1) : [{ messageId: event.id, type: event.type }]
       const wanted = types === null ? undefined : new Set(types.split(' '))
       const rows = events
         .filter(({ type }) => wanted?.has(type) ?? true)
-        .flatMap((event) => partsOf(dialect, event).map((part) => asRow(id, event, part, ctx.now())))
+        .flatMap((event) => partsOf(event).map((part) => asRow(id, event, part, ctx.now())))
       const newest = withoutOlder(rows)
       await insertDeliveries(tx, newest)
       const lanes = [...new Set(newest.flatMap(({ lane, topic }) => (topic === null ? [] : [lane])))]
@@ -44,12 +43,8 @@ export async function fanOut(ctx: Context, { id, applicationId, nextSeq }: Due):
   return events.length === BATCH
 }
 
-function partsOf(dialect: EndpointDialect, event: StoredEvent): Part[] {
-  return dialect === 'django' ? partsForDjango(event) : [{ messageId: event.id, type: event.type }]
-}
-
-function asRow(endpointId: string, event: StoredEvent, part: Part, now: number) {
-  return {
+function asRow(endpointId: string, event: StoredEvent, part: Part, now: number): DeliveryRow {
+  return newDelivery({
     id: uuid(),
     endpoint_id: endpointId,
     message_id: part.messageId,
@@ -58,17 +53,8 @@ function asRow(endpointId: string, event: StoredEvent, part: Part, now: number) 
     lane: event.userId ?? event.companyId ?? event.id,
     topic: event.type === 'permissions.updated' ? `${event.userId} ${event.companyId}` : null,
     seq: event.seq,
-    state: 'waiting' as const,
-    attempts: 0,
-    tries: 0,
-    first_tried_at: null,
-    next_at: now,
-    claim: null,
-    last_status: null,
-    last_error: null,
     created_at: now,
-    finished_at: null,
-  }
+  })
 }
 
 /** Of several about the same the newest alone is worth a message. */

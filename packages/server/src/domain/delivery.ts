@@ -41,13 +41,8 @@ export function readRetryAfter(header: string | undefined, now: number): number 
   return Number.isNaN(at) ? 0 : Math.max(0, at - now)
 }
 
-/** Whether one that just failed is given up. */
-export function isGivenUp(firstTriedAt: number, next: number): boolean {
-  return next > firstTriedAt + TRIED_FOR_MS
-}
-
-/** How many are sent to an endpoint at once: few at first, more while it takes them, one while it does not. */
-export const PACE = { first: 2, most: 10 } as const
+/** How many are sent to an endpoint at once, and for how long it is left alone as a whole where it asks for that (429, 503). */
+export const PACE = { first: 2, most: 10, mostAsked: 5 * MINUTE } as const
 
 /** How long an endpoint is left alone after so many failures in a row, so that a dead one takes nobody's place. */
 export function pauseAfter(failures: number): number {

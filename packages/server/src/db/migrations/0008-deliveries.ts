@@ -21,6 +21,7 @@ export function deliveries({ time, flag, text, clustered, count }: SchemaDialect
         .addColumn('secret_before', text)
         .addColumn('before_until', time)
         .addColumn('next_seq', time, (c) => c.notNull())
+        .addColumn('resend_place', text)
         .addColumn('failing_since', time)
         .addColumn('disabled_at', time)
         .addColumn('disabled_because', text)

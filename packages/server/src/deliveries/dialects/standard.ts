@@ -2,7 +2,8 @@ import type { Context } from '../../context.ts'
 import { judgeStandard } from '../../domain/delivery.ts'
 import type { DeliveryRow } from '../delivery-store.ts'
 import type { EndpointRow } from '../endpoint-store.ts'
-import { findAnnounced, findEvent, type StoredEvent } from '../events.ts'
+import { findAnnounced, type StoredEvent } from '../events.ts'
+import { findOccasion } from '../occasion.ts'
 import type { Message, Nothing } from './message.ts'
 
 /** Standard Webhooks: the event in its published form (outbox/event-forms.ts). */
@@ -17,12 +18,8 @@ export async function composeStandard(
 }
 
 async function bodyOf(ctx: Context, endpoint: EndpointRow, delivery: DeliveryRow): Promise<object | undefined> {
-  const { message_id: id, event_id: eventId, type } = delivery
-  if (eventId === null) {
-    const data = { application: endpoint.application_id }
-    return { id, type, timestamp: new Date(delivery.created_at).toISOString(), data }
-  }
-  const event = await findEvent(ctx.db.read, eventId)
+  const { message_id: id, type } = delivery
+  const event = await findOccasion(ctx.db.read, endpoint, delivery)
   if (!event) return undefined
   const data = type === 'permissions.updated' ? await rightsOfNow(ctx, endpoint.application_id, event) : event.data
   return { id, type, timestamp: new Date(event.createdAt).toISOString(), data }
