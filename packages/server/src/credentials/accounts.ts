@@ -14,6 +14,7 @@ import { emailHash } from './email-hash.ts'
 import { endCredentials } from './ending.ts'
 import { deleteAddressesOfUser } from './known-address-store.ts'
 import { deleteThrottlesOfUser } from './throttle-store.ts'
+import { endLastToken } from './last-token-store.ts'
 import { deleteTokensOfUser, findToken, pseudonymiseSupporter, revokeTokenByHash } from './token-store.ts'
 
 // What happens to a user, a member or an application, and what ends with it: each act draws one transaction.
@@ -72,6 +73,7 @@ export async function endToken(
     const token = await findToken(tx, id)
     if (!token || (userId !== undefined && token.userId !== userId)) return 'unknown'
     if (!(await revokeTokenByHash(tx, token.hash, ctx.now()))) return 'already'
+    await endLastToken(tx, token.hash, ctx.now())
     const { applicationId } = token
     await audit(ctx, tx, by, {
       act: 'token.revoked',

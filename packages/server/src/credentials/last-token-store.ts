@@ -37,7 +37,18 @@ export async function forgetLastTokensOf(db: Db, applicationId: string): Promise
   await db.deleteFrom('last_tokens').where('application_id', '=', applicationId).execute()
 }
 
-/** From that moment on it is dead, and cleared away when the site has been told what there is to tell. */
+/** The same of one session, which somebody else ended. */
+export async function endLastToken(db: Db, tokenHash: string, now: number): Promise<void> {
+  const tokens = db.selectFrom('tokens').select('id').where('hash', '=', tokenHash)
+  await db
+    .updateTable('last_tokens')
+    .set({ ends_at: now })
+    .where('token_id', 'in', tokens)
+    .where('ends_at', '>', now)
+    .execute()
+}
+
+/** Of all of a user, or in an application: from that moment on they are dead, and cleared away when the site has been told what there is to tell. */
 export async function endLastTokens(
   db: Db,
   of: { userId: string } | { applicationId: string },

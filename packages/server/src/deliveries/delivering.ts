@@ -87,7 +87,8 @@ export class Delivering {
   async #serve(due: Due): Promise<boolean> {
     const isMore = due.lastSeq >= due.nextSeq && (await fanOut(this.#ctx, due))
     // When nothing else waits, so that what happens today goes first.
-    if (due.dueAt === null && due.resendPlace !== null) {
+    const isIdle = due.dueAt === null || due.dueAt > this.#ctx.now()
+    if (isIdle && due.resendPlace !== null) {
       await resendSome(this.#ctx, due)
       return true
     }
