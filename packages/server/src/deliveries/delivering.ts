@@ -132,8 +132,8 @@ export class Delivering {
     // Switched off since it was claimed: it waits until somebody switches it on.
     const tried = endpoint && !signal.aborted ? await send(this.#ctx, endpoint, delivery, { signal }) : undefined
     if (!endpoint || !tried || (signal.aborted && tried.verdict === 'again')) {
-      this.#paces.leave(delivery.endpoint_id)
       await giveBack(this.#ctx, delivery)
+      this.#paces.leave(delivery.endpoint_id)
       return
     }
     await settle(this.#ctx, endpoint, delivery, tried)

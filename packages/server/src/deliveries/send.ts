@@ -60,11 +60,13 @@ async function sendMessage(
   const at = ctx.now()
   let ms = 0
   for (const [index, body] of bodies.entries()) {
+    // Another message, which says something else.
+    const of = { id: index === 0 ? id : `${id}_${index + 1}`, body }
     const outcome = await callOutside(
       {
         url,
         method: 'POST',
-        headers: { 'content-type': 'application/json', ...signMessage({ id, body }, secrets, ctx.now()) },
+        headers: { 'content-type': 'application/json', ...signMessage(of, secrets, ctx.now()) },
         body,
       },
       { allowedNetworks: ctx.config.allowedNetworks, ...options },
