@@ -22,7 +22,7 @@ test('an endpoint is added, tried, mended, given another secret and removed; wha
 
   receiver.answer = () => ({ status: 500, body: 'not now' })
   const failed = await cli.run(['endpoint', 'ping', ...at])
-  assert.deepEqual([failed.code, failed.stderr], [3, ''])
+  assert.deepEqual([failed.code, failed.stderr], [1, ''])
   assert.match(failed.stdout, /answered 500 .*it does not work\.\nIt said: not now/)
   const list = await cli.text(['delivery', 'list', ...at, '--state', 'failed'])
   assert.match(list, /^ID +MADE +EVENT +STATE +TRIES +LAST ANSWER\n\S+ .* ping +failed +1 +500\n$/)

@@ -166,13 +166,13 @@ export function endpointCommand(program: Command): void {
     .command('ping')
     .argument('<application>')
     .argument('<endpoint>', 'its id or its address')
-    .description('Try an endpoint at once. The exit code is 3 where it does not answer as it should.')
+    .description('Try an endpoint at once. The exit code is 1 where it does not answer as it should.')
     .action(
       onHouse<[application: string, endpoint: string]>(async ({ admin, out }, [application, typed]) => {
         const { id, url } = await findEndpoint(admin, application, typed)
         const tried = await admin.endpoints.ping(application, id)
         out.answer(tried, () => told(url, tried))
-        if (tried.state !== 'delivered') process.exitCode = 3
+        if (tried.state !== 'delivered') process.exitCode = 1
       }),
     )
   examples(ping, ['cloudspot-license endpoint ping crm https://crm.example/license-events'])
