@@ -24,7 +24,8 @@ import { adminRoute } from './route.ts'
 
 const optional = Type.Optional
 /** The types of events, as published. `ping` comes whatever is chosen. */
-const TYPES = Object.keys(EVENT_FORMS).filter((type) => type !== 'ping') as EventType[] // Whose keys these are.
+type Wanted = Exclude<EventType, 'ping'>
+const TYPES = Object.keys(EVENT_FORMS).filter((type): type is Wanted => type !== 'ping') // Whose keys these are.
 const MOST_HOURS = 168
 const DEFAULT_HOURS = 24
 
