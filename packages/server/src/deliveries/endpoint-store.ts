@@ -113,17 +113,6 @@ export async function switchOffEndpoint(
   return switched.numUpdatedRows === 1n
 }
 
-/** Those that failed for so long. */
-export async function listFailingSince(db: Db, before: number): Promise<{ id: string; application_id: string }[]> {
-  return db
-    .selectFrom('endpoints')
-    .select(['id', 'application_id'])
-    .where('active', '=', 1)
-    .where('deleted_at', 'is', null)
-    .where('failing_since', '<=', before)
-    .execute()
-}
-
 /** For whoever looks the house over: where something goes out, is off or fails. */
 export async function listAllEndpoints(db: Db, limit: number): Promise<EndpointRow[]> {
   return db
