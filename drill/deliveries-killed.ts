@@ -31,7 +31,9 @@ export const drill: Drill = {
     const place = await newPlace(env)
     const settings = { ...place.settings, ...TO_THIS_MACHINE }
     const people = (prefix: string, many: number) =>
-      Array.from({ length: many }, (_, nth) => member({ email: `${prefix}${nth}@drill.test`, password_hash: CHEAP_HASH }))
+      Array.from({ length: many }, (_, nth) =>
+        member({ email: `${prefix}${nth}@drill.test`, password_hash: CHEAP_HASH }),
+      )
     await seed(env.stage, settings, houseOf([...people('user', USERS), ...people('ghost', GHOSTS)]))
     const port = await freePort()
     let server = await startServer(env.stage, settings, port)
@@ -45,7 +47,8 @@ export const drill: Drill = {
     const changing = Array.from({ length: AT_ONCE }, async (_, lane) => {
       // Each of its own people, so that what a lost answer did is seen by the next.
       const own = scene.users.filter((_user, nth) => nth % AT_ONCE === lane)
-      while (done.changes < changes) if (await change(server, scene, own[random.whole(0, own.length - 1)])) done.changes++
+      while (done.changes < changes)
+        if (await change(server, scene, own[random.whole(0, own.length - 1)])) done.changes++
     })
     const undoing = (async () => {
       for (; done.rolledBack < rolledBack; done.rolledBack++) {

@@ -1,10 +1,10 @@
 import { randomUUID } from 'node:crypto'
 import { setTimeout as sleep } from 'node:timers/promises'
-import { answer, drip, pem, pour, startReceiver } from '../packages/server/tests/outbound/receivers.ts'
 import { readConfig } from '../packages/server/src/config.ts'
 import { type Context, createContext, createLog } from '../packages/server/src/context.ts'
 import { insertEndpoint } from '../packages/server/src/deliveries/endpoint-store.ts'
 import { newWebhookSecret, purposeOf } from '../packages/server/src/keys/sealed-endpoints.ts'
+import { answer, drip, pem, pour, startReceiver } from '../packages/server/tests/outbound/receivers.ts'
 import { freePort } from '../tools/free-port.ts'
 import type { Drill, DrillEnv, Measured } from './support/drill.ts'
 import { askAdmin, operatorKey, Receiver, TO_THIS_MACHINE } from './support/hooks.ts'
@@ -29,7 +29,9 @@ export const prompt: Drill = {
   async run(env) {
     return withScene(env, async (scene) => {
       const { times, missing } = await measure(env, scene, PER_SECOND)
-      return [asLine(`from the answer to a change to its event, at ${PER_SECOND} changes a second`, times, missing, 2_000)]
+      return [
+        asLine(`from the answer to a change to its event, at ${PER_SECOND} changes a second`, times, missing, 2_000),
+      ]
     })
   },
 }
@@ -60,7 +62,10 @@ export const hostile: Drill = {
         for (const { url } of bad) await addEndpointBeside(scene, url)
       })
       const { read } = scene.ctx.db
-      const longest = await read.selectFrom('delivery_attempts').select((e) => e.fn.max('ms').as('ms')).executeTakeFirst()
+      const longest = await read
+        .selectFrom('delivery_attempts')
+        .select((e) => e.fn.max('ms').as('ms'))
+        .executeTakeFirst()
       const tried = await read
         .selectFrom('delivery_attempts as t')
         .innerJoin('deliveries as d', 'd.id', 't.delivery_id')
@@ -69,7 +74,12 @@ export const hostile: Drill = {
         .execute()
       for (const each of bad) await each.close()
       return [
-        asLine(`to a healthy receiver, beside ${HOSTILE} that hang, pour, drip or are not there`, times, missing, 3_000),
+        asLine(
+          `to a healthy receiver, beside ${HOSTILE} that hang, pour, drip or are not there`,
+          times,
+          missing,
+          3_000,
+        ),
         {
           what: 'the longest of all calls',
           measured: `${seconds(longest?.ms ?? 0)}; ${tried.length} receivers called`,
@@ -88,7 +98,7 @@ async function startBad(nth: number): Promise<{ url: string; close(): Promise<vo
   const receiver = await (kind === 'bad TLS' ? startReceiver(undefined, { tls }) : startReceiver(kind))
   return {
     url: `http${kind === 'bad TLS' ? 's' : ''}://127.0.0.1:${receiver.port}/hook`,
-    close: () => receiver[Symbol.asyncDispose](),
+    close: async () => receiver[Symbol.asyncDispose](),
   }
 }
 
@@ -167,12 +177,14 @@ async function measure(env: DrillEnv, scene: Scene, perSecond: number, whenReady
     const line = `/companies/${company}/seats/${APPLICATION}/${user}`
     const isTaken = Math.floor(nth / users.length) % 2 === 0
     asked.push(
-      askAdmin(server.url, key, `${isTaken ? 'DELETE' : 'PUT'} ${line}`, isTaken ? undefined : {}).then(({ status }) => {
-        if (status >= 300) throw new Error(`${line}: ${status}`)
-        // It may be there before the answer is.
-        if (early.delete(user)) times.push(0)
-        else stored.set(user, performance.now())
-      }),
+      askAdmin(server.url, key, `${isTaken ? 'DELETE' : 'PUT'} ${line}`, isTaken ? undefined : {}).then(
+        ({ status }) => {
+          if (status >= 300) throw new Error(`${line}: ${status}`)
+          // It may be there before the answer is.
+          if (early.delete(user)) times.push(0)
+          else stored.set(user, performance.now())
+        },
+      ),
     )
     await sleep(Math.max(0, startedAt + ((nth + 1) * 1_000) / perSecond - performance.now()))
   }
@@ -184,7 +196,8 @@ async function measure(env: DrillEnv, scene: Scene, perSecond: number, whenReady
 }
 
 function asLine(what: string, times: readonly number[], missing: number, within: number): Measured {
-  const at = (part: number) => times[Math.min(times.length - 1, Math.floor(times.length * part))] ?? Number.POSITIVE_INFINITY
+  const at = (part: number) =>
+    times[Math.min(times.length - 1, Math.floor(times.length * part))] ?? Number.POSITIVE_INFINITY
   return {
     what,
     measured: `p50 ${Math.round(at(0.5))} ms, p95 ${Math.round(at(0.95))} ms, longest ${Math.round(at(1))} ms of ${times.length}; ${missing} missing`,

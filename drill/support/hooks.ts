@@ -1,9 +1,9 @@
 import { createServer, type RequestListener } from 'node:http'
 import type { AddressInfo } from 'node:net'
-import { createKey } from '../../packages/server/src/credentials/api-keys.ts'
+import { type PermissionsUpdated, verifyWebhook } from '../../packages/client/src/webhooks/index.ts'
 import { COMMAND_LINE } from '../../packages/server/src/audit/actor.ts'
 import type { Context } from '../../packages/server/src/context.ts'
-import { verifyWebhook, type PermissionsUpdated } from '../../packages/client/src/webhooks/index.ts'
+import { createKey } from '../../packages/server/src/credentials/api-keys.ts'
 
 /** Where a server must be allowed to call to. */
 export const TO_THIS_MACHINE = { LICENSE_ALLOWED_NETWORKS: '127.0.0.0/8' }

@@ -83,7 +83,9 @@ export async function findEndpoint(admin: LicenseAdmin, application: string, typ
   if (found[0]) return found[0]
   throw new CommandError([
     `There is no endpoint ${typed} of ${application}.`,
-    all.length > 0 ? `There is: ${all.map(({ url }) => url).join(', ')}.` : 'It has none: `cloudspot-license endpoint add`.',
+    all.length > 0
+      ? `There is: ${all.map(({ url }) => url).join(', ')}.`
+      : 'It has none: `cloudspot-license endpoint add`.',
   ])
 }
 

@@ -27,7 +27,7 @@ test('an endpoint is added, tried, mended, given another secret and removed; wha
   const list = await cli.text(['delivery', 'list', ...at, '--state', 'failed'])
   assert.match(list, /^ID +MADE +EVENT +STATE +TRIES +LAST ANSWER\n\S+ .* ping +failed +1 +500\n$/)
   const [one] = await cli.json(['delivery', 'list', ...at, '--state', 'failed'])
-  assert.match(await cli.text(['delivery', 'show', ...at, one.id]), /state +failed[^]*1\. .*: 500\n +not now/)
+  assert.match(await cli.text(['delivery', 'show', ...at, one.id]), /state +failed[\s\S]*1\. .*: 500\n +not now/)
   assert.match(await cli.refusal(2, ['delivery', 'replay', ...at]), /Name a delivery, or say which/)
   receiver.answer = () => ({ status: 200 })
   assert.deepEqual(await cli.json(['delivery', 'replay', ...at, '--state', 'failed', '--yes']), { replayed: 1 })
@@ -38,7 +38,10 @@ test('an endpoint is added, tried, mended, given another secret and removed; wha
   assert.match(await cli.text(['endpoint', 'set', ...at, '--no-active']), /switched off/)
   assert.match(await cli.refusal(1, ['endpoint', 'ping', ...at]), /switch it on first/)
   assert.match(await cli.text(['endpoint', 'set', ...at, '--active', '--type', 'all']), /works/)
-  assert.match(await cli.text(['endpoint', 'rotate-secret', ...at, '--hours', '2']), /^whsec_\S+\nThe one before signs along until/)
+  assert.match(
+    await cli.text(['endpoint', 'rotate-secret', ...at, '--hours', '2']),
+    /^whsec_\S+\nThe one before signs along until/,
+  )
   assert.deepEqual(Object.keys(await cli.json(['endpoint', 'resend', ...at, '--yes'])), ['resending'])
   assert.match(await cli.refusal(1, ['endpoint', 'remove', ...at]), /Add --yes/)
   await cli.text(['endpoint', 'remove', ...at, '--yes'])

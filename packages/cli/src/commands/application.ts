@@ -171,16 +171,7 @@ function fields(command: Command): Command {
     .option('--network <address...>', "where it may be used from ('any': from anywhere)", several)
 }
 
-function readFields({
-  name,
-  active,
-  dialect,
-  exposesPin,
-  djangoBefore62,
-  tokenDays,
-  tokenIdleDays,
-  network,
-}: Fields) {
+function readFields({ name, active, dialect, exposesPin, djangoBefore62, tokenDays, tokenIdleDays, network }: Fields) {
   return given({
     name,
     active,

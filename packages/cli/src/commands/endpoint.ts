@@ -36,7 +36,12 @@ export function endpointCommand(program: Command): void {
           await admin.endpoints.list(application),
           {},
           {
-            columns: [{ heading: 'ID', whole: true }, { heading: 'FORM' }, { heading: 'ADDRESS' }, { heading: 'STATE' }],
+            columns: [
+              { heading: 'ID', whole: true },
+              { heading: 'FORM' },
+              { heading: 'ADDRESS' },
+              { heading: 'STATE' },
+            ],
             row: (each) => [each.id, each.dialect, each.url, stateOf(each)],
             none: 'Events of this application are sent nowhere. `cloudspot-license endpoint add` changes that.',
           },
@@ -216,7 +221,9 @@ function stateOf({ active, disabled, failing_since }: Endpoint): string {
 function told(url: string, { state, attempts_made }: DeliveryWithAttempts): string[] {
   const last = attempts_made.at(-1)
   const what = last?.status ? `answered ${last.status}` : `gave no answer (${last?.error ?? 'unknown'})`
-  const lines = [`${url} ${what} after ${last?.ms ?? 0} ms: ${state === 'delivered' ? 'it works.' : 'it does not work.'}`]
+  const lines = [
+    `${url} ${what} after ${last?.ms ?? 0} ms: ${state === 'delivered' ? 'it works.' : 'it does not work.'}`,
+  ]
   if (state !== 'delivered' && last?.answer) lines.push(`It said: ${last.answer.slice(0, 300)}`)
   return lines
 }

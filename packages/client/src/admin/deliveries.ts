@@ -78,12 +78,7 @@ export class Deliveries {
   }
 
   /** The newest first. */
-  list(
-    application: string,
-    endpoint: string,
-    query: DeliveryQuery = {},
-    options: ListOptions = {},
-  ): List<Delivery> {
+  list(application: string, endpoint: string, query: DeliveryQuery = {}, options: ListOptions = {}): List<Delivery> {
     const path = 'GET /applications/:application/endpoints/:endpoint/deliveries'
     return this.#calls.list(path, { params: { application, endpoint }, query }, options)
   }

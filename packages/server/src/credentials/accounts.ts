@@ -13,8 +13,8 @@ import { AppError } from '../errors.ts'
 import { emailHash } from './email-hash.ts'
 import { endCredentials } from './ending.ts'
 import { deleteAddressesOfUser } from './known-address-store.ts'
-import { deleteThrottlesOfUser } from './throttle-store.ts'
 import { endLastToken } from './last-token-store.ts'
+import { deleteThrottlesOfUser } from './throttle-store.ts'
 import { deleteTokensOfUser, findToken, pseudonymiseSupporter, revokeTokenByHash } from './token-store.ts'
 
 // What happens to a user, a member or an application, and what ends with it: each act draws one transaction.

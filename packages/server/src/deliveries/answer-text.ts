@@ -13,5 +13,8 @@ export function keptAnswer(body: Buffer, secrets: readonly string[]): string {
   let text = body.toString('utf8')
   for (const secret of secrets) text = text.replaceAll(secret, '(left out)')
   const left = text.replace(OURS, '(left out)').replace(CONTROLS, ' ')
-  return Buffer.from(left).subarray(0, KEPT).toString('utf8').replace(/\ufffd+$/, '')
+  return Buffer.from(left)
+    .subarray(0, KEPT)
+    .toString('utf8')
+    .replace(/\ufffd+$/, '')
 }

@@ -84,4 +84,3 @@ async function requireReachable(ctx: Context, { applicationId, endpointId }: Of)
 export function noDelivery(): AppError {
   return new AppError('not_found', { detail: 'There is no such delivery of this endpoint.' })
 }
-

@@ -163,7 +163,10 @@ export async function giveBack(ctx: Pick<Context, 'db' | 'now'>, { id, claim }: 
 export async function settleDelivery(
   db: Db,
   { id, claim }: Pick<DeliveryRow, 'id' | 'claim'>,
-  outcome: Pick<DeliveryRow, 'state' | 'attempts' | 'tries' | 'first_tried_at' | 'next_at' | 'last_status' | 'last_error' | 'finished_at'>,
+  outcome: Pick<
+    DeliveryRow,
+    'state' | 'attempts' | 'tries' | 'first_tried_at' | 'next_at' | 'last_status' | 'last_error' | 'finished_at'
+  >,
 ): Promise<boolean> {
   const settled = await db
     .updateTable('deliveries')
@@ -208,7 +211,10 @@ export async function supersedeIn(db: Db, endpointId: string, lanes: readonly st
 }
 
 /** Whether a newer one about the same waits. */
-export async function hasNewer(db: Db, of: Pick<DeliveryRow, 'endpoint_id' | 'lane' | 'topic' | 'seq'>): Promise<boolean> {
+export async function hasNewer(
+  db: Db,
+  of: Pick<DeliveryRow, 'endpoint_id' | 'lane' | 'topic' | 'seq'>,
+): Promise<boolean> {
   if (of.topic === null) return false
   const newer = await db
     .selectFrom('deliveries')
@@ -277,10 +283,7 @@ export type DeliveryQuery = DeliverySpan & {
 /** The newest first. */
 export async function listDeliveries(db: Db, { after, limit, ...span }: DeliveryQuery): Promise<DeliveryRow[]> {
   let query = ofSpan(db, span).selectAll().orderBy('created_at', 'desc').orderBy('id', 'desc').limit(limit)
-  if (after)
-    query = query.where((e) =>
-      e(e.refTuple('created_at', 'id'), '<', e.tuple(after[0], after[1])),
-    )
+  if (after) query = query.where((e) => e(e.refTuple('created_at', 'id'), '<', e.tuple(after[0], after[1])))
   return query.execute()
 }
 
@@ -331,7 +334,12 @@ export async function purgeDeliveries(db: Db, before: number, limit: number): Pr
 
 /** The same of an endpoint that was deleted, and at last the endpoint. */
 export async function purgeDeletedEndpoint(db: Db, limit: number): Promise<number> {
-  const gone = await db.selectFrom('endpoints').select('id').where('deleted_at', 'is not', null).limit(1).executeTakeFirst()
+  const gone = await db
+    .selectFrom('endpoints')
+    .select('id')
+    .where('deleted_at', 'is not', null)
+    .limit(1)
+    .executeTakeFirst()
   if (!gone) return 0
   const some = await db.selectFrom('deliveries').select('id').where('endpoint_id', '=', gone.id).limit(limit).execute()
   if (some.length === 0) await db.deleteFrom('endpoints').where('id', '=', gone.id).execute()

@@ -98,12 +98,7 @@ export async function noteArriving(db: Db, id: string): Promise<void> {
 }
 
 /** False when it was off already. */
-export async function switchOffEndpoint(
-  db: Db,
-  id: string,
-  because: DisabledBecause,
-  now: number,
-): Promise<boolean> {
+export async function switchOffEndpoint(db: Db, id: string, because: DisabledBecause, now: number): Promise<boolean> {
   const switched = await db
     .updateTable('endpoints')
     .set({ active: 0, disabled_at: now, disabled_because: because })

@@ -194,7 +194,8 @@ export async function getEndpoint(ctx: Context, applicationId: string, id: strin
 
 /** @throws AppError `endpoint_off` */
 export function requireOn({ active }: EndpointRow): void {
-  if (active !== 1) throw new AppError('endpoint_off', { detail: 'Nothing is sent to this endpoint: switch it on first.' })
+  if (active !== 1)
+    throw new AppError('endpoint_off', { detail: 'Nothing is sent to this endpoint: switch it on first.' })
 }
 
 /** @throws AppError `not_allowed` */

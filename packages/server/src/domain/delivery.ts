@@ -20,7 +20,18 @@ export const TRIED_FOR_MS = 5 * DAY
 /** What a receiver may ask us to wait at most. */
 const MOST_ASKED_MS = DAY
 
-const WAITS = [5 * SECOND, 15 * SECOND, MINUTE, 5 * MINUTE, 15 * MINUTE, 30 * MINUTE, HOUR, 2 * HOUR, 4 * HOUR, 6 * HOUR]
+const WAITS = [
+  5 * SECOND,
+  15 * SECOND,
+  MINUTE,
+  5 * MINUTE,
+  15 * MINUTE,
+  30 * MINUTE,
+  HOUR,
+  2 * HOUR,
+  4 * HOUR,
+  6 * HOUR,
+]
 /** So many are spread over time that failed at once. */
 const JITTER = 0.3
 

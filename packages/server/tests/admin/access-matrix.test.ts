@@ -190,7 +190,14 @@ async function madeIds(server: TestServer): Promise<Ids> {
   const [first, second] = await read.selectFrom('endpoints').select('id').orderBy('id').execute()
   const delivery = await read.selectFrom('deliveries').select('id').executeTakeFirstOrThrow()
   const sending = { 'of crm': first?.id ?? '', 'to be removed': second?.id ?? '', 'a try': delivery.id }
-  return { ...sending, 'as Dora': asDora.id, 'of Bella': grant.id, 'of ACME': key.id, 'of users.csv': file.id, 'of Bert': token.id }
+  return {
+    ...sending,
+    'as Dora': asDora.id,
+    'of Bella': grant.id,
+    'of ACME': key.id,
+    'of users.csv': file.id,
+    'of Bert': token.id,
+  }
 }
 
 function addressOf(line: string, { params = {}, query = '' }: Rightful, ids: Ids): string {

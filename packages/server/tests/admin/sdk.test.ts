@@ -238,14 +238,20 @@ for (const database of databases) {
     // Where nobody listens.
     const made = await admin.endpoints.create('crm', { url: 'http://127.0.0.1:9/hook', types: ['permissions.updated'] })
     assert.match(made.secret, /^whsec_/)
-    assert.deepEqual((await admin.endpoints.list('crm')).map(({ id }) => id), [made.id])
+    assert.deepEqual(
+      (await admin.endpoints.list('crm')).map(({ id }) => id),
+      [made.id],
+    )
     assert.equal((await admin.endpoints.update('crm', made.id, { types: null })).types, null)
     assert.notEqual((await admin.endpoints.rotateSecret('crm', made.id, { hours: 1 })).second_secret_until, null)
     assert.notEqual((await admin.endpoints.get('crm', made.id)).second_secret_until, null)
     const tried = await admin.endpoints.ping('crm', made.id)
     assert.deepEqual([tried.state, tried.attempts_made.length], ['failed', 1])
     const failed = await admin.deliveries.list('crm', made.id, { state: 'failed' }).toArray()
-    assert.deepEqual(failed.map(({ id }) => id), [tried.id])
+    assert.deepEqual(
+      failed.map(({ id }) => id),
+      [tried.id],
+    )
     assert.equal((await admin.deliveries.get('crm', made.id, tried.id)).attempts_made[0]?.status, null)
     assert.equal((await admin.deliveries.replayAll('crm', made.id, { state: 'delivered' })).replayed, 0)
     assert.equal((await admin.deliveries.replay('crm', made.id, tried.id)).message, tried.message)

@@ -88,7 +88,10 @@ test('doctor says where events do not arrive, and that a Django site checks none
   await damage(server, "update endpoints set failing_since = 1 where dialect = 'standard'")
   const found = await examine(env)
   assert.deepEqual([found.code, found.warnings], [0, ['events', 'passwords']])
-  assert.match(found.text, /93\.184\.215\.14 of shop .* was switched off on .* \(it answered 410\); http:\/\/127\.0\.0\.1:9 of shop/)
+  assert.match(
+    found.text,
+    /93\.184\.215\.14 of shop .* was switched off on .* \(it answered 410\); http:\/\/127\.0\.0\.1:9 of shop/,
+  )
   assert.doesNotMatch(found.text, /not-for-the-log/)
 })
 

@@ -1,14 +1,15 @@
 import assert from 'node:assert/strict'
 import { describe, test } from 'node:test'
 import { Webhook } from 'standardwebhooks'
-import { ACME, askFor, BERT, DORA, GLOBEX, makeKey, MANAGED_HOUSE } from '../support/admin.ts'
+import { ACME, askFor, BERT, DORA, GLOBEX, MANAGED_HOUSE, makeKey } from '../support/admin.ts'
 import { addEndpoint, type Received, settled, startHookReceiver, TO_THIS_MACHINE } from '../support/hook-receiver.ts'
 import { databases, startServer } from '../support/server.ts'
 
 const DONE = { status: 200, body: '{"status":"OBJECT_UPDATED"}' }
 const UNKNOWN = { status: 404, body: '{"status":"NOT_FOUND","error":{"message":"no such user"}}' }
 const EXISTS = { status: 400, body: '{"status":"OBJECT_EXISTS"}' }
-const told = (all: readonly Received[]) => all.map(({ body }) => [body.event, body.data.username ?? body.data.current_email])
+const told = (all: readonly Received[]) =>
+  all.map(({ body }) => [body.event, body.data.username ?? body.data.current_email])
 
 for (const database of databases) {
   const start = async () => {
@@ -147,7 +148,9 @@ for (const database of databases) {
       // The same status without these words comes from something else, and is tried again.
       site.answer = () => ({ status: 404, body: '<h1>Not Found</h1>' })
       await askFor(204, server, key, `DELETE /companies/${ACME}/seats/crm/${BERT}`)
-      await settled(server, key, path, (all) => all.some(({ state, last_status }) => state === 'waiting' && last_status === 404))
+      await settled(server, key, path, (all) =>
+        all.some(({ state, last_status }) => state === 'waiting' && last_status === 404),
+      )
     })
 
     test('a PIN is told to those alone that may know it', async () => {
@@ -157,7 +160,10 @@ for (const database of databases) {
       await askFor(200, server, key, 'PATCH /applications/crm', { body: { exposes_pin: true } })
       await askFor(200, server, key, `PATCH /users/${BERT}`, { body: { pin: '4321' } })
       const [first] = await site.until(1)
-      assert.deepEqual(first?.body, { event: 'user.pin.updated', data: { user_username: 'bert@acme.test', pin: '4321' } })
+      assert.deepEqual(first?.body, {
+        event: 'user.pin.updated',
+        data: { user_username: 'bert@acme.test', pin: '4321' },
+      })
       await askFor(200, server, key, `PATCH /users/${BERT}`, { body: { pin: null } })
       const [, second] = await site.until(2)
       assert.deepEqual(second?.body.data, { user_username: 'bert@acme.test', pin: '' })
@@ -183,7 +189,9 @@ for (const database of databases) {
         user_pin: null,
       })
       assert.ok(user_pwd.length >= 64 && license_token.startsWith('none-'))
-      const all = await settled(server, key, path, (each) => each.some(({ type, attempts }) => type === 'user.created' && attempts > 0))
+      const all = await settled(server, key, path, (each) =>
+        each.some(({ type, attempts }) => type === 'user.created' && attempts > 0),
+      )
       const stuck = all.find(({ type }) => type === 'user.created')
       const { attempts_made } = await askFor(200, server, key, `GET ${path}/deliveries/${stuck?.id}`)
       assert.match(attempts_made[0].answer, /nora@acme\.test.*\(left out\)/)

@@ -1,10 +1,10 @@
 import assert from 'node:assert/strict'
 import { describe, test } from 'node:test'
 import { LicenseAdmin } from 'cloudspot-license-api/admin'
-import { ACME, ask, askFor, BERT, makeKey, MANAGED_HOUSE, NOBODY } from '../support/admin.ts'
+import { startReceiver } from '../outbound/receivers.ts'
+import { ACME, ask, askFor, BERT, MANAGED_HOUSE, makeKey, NOBODY } from '../support/admin.ts'
 import { addEndpoint, settled, startHookReceiver, TO_THIS_MACHINE } from '../support/hook-receiver.ts'
 import { databases, startServer } from '../support/server.ts'
-import { startReceiver } from '../outbound/receivers.ts'
 
 const LIST = '/applications/crm/endpoints'
 
@@ -50,7 +50,10 @@ for (const database of databases) {
           }
       // Stored by other means, or led there by DNS since.
       await server.ctx.db.transaction((tx) =>
-        tx.updateTable('endpoints').set({ url: `https://127.0.0.1:${receiver.port}/hook`, active: 1 }).execute(),
+        tx
+          .updateTable('endpoints')
+          .set({ url: `https://127.0.0.1:${receiver.port}/hook`, active: 1 })
+          .execute(),
       )
       for (const line of [`POST ${path}/ping`, `POST ${path}/deliveries/${NOBODY}/replay`]) {
         const reply = await ask(server, key, line)
@@ -73,7 +76,10 @@ for (const database of databases) {
       const own = await makeKey(server, { power: { kind: 'application', applicationId: 'crm' } })
       const others = await makeKey(server, { power: { kind: 'application', applicationId: 'shop' } })
       const { id, path } = await addEndpoint(server, own, { url: receiver.url })
-      assert.deepEqual((await askFor(200, server, own, `GET ${LIST}`)).items.map((each: { id: string }) => each.id), [id])
+      assert.deepEqual(
+        (await askFor(200, server, own, `GET ${LIST}`)).items.map((each: { id: string }) => each.id),
+        [id],
+      )
       for (const line of [
         `GET ${LIST}`,
         `GET ${path}`,

@@ -4,13 +4,13 @@ import type { AddressInfo } from 'node:net'
 import { describe, test } from 'node:test'
 import { setDefaultCACertificates } from 'node:tls'
 import { sealAnew } from '../../src/keys/change-ring.ts'
-import { ACME, ask, askFor, BERT, makeKey, MANAGED_HOUSE } from '../support/admin.ts'
 import { besideServer, runCommand } from '../commands/run.ts'
+import { pem } from '../outbound/receivers.ts'
+import { ACME, ask, askFor, BERT, MANAGED_HOUSE, makeKey } from '../support/admin.ts'
 import { call } from '../support/calls.ts'
 import { addEndpoint, settled, startHookReceiver, TO_THIS_MACHINE, until } from '../support/hook-receiver.ts'
 import { issue, PASSWORD } from '../support/house.ts'
 import { databases, startServer, type TestServer } from '../support/server.ts'
-import { pem } from '../outbound/receivers.ts'
 
 setDefaultCACertificates([pem('ca.pem')])
 

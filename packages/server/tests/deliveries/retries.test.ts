@@ -1,7 +1,7 @@
 import assert from 'node:assert/strict'
 import { describe, test } from 'node:test'
 import { readRetryAfter, TRIED_FOR_MS, waitAfter } from '../../src/domain/delivery.ts'
-import { ACME, ask, askFor, BERT, BORIS, makeKey, MANAGED_HOUSE } from '../support/admin.ts'
+import { ACME, ask, askFor, BERT, BORIS, MANAGED_HOUSE, makeKey } from '../support/admin.ts'
 import { addEndpoint, settled, startHookReceiver, TO_THIS_MACHINE, until } from '../support/hook-receiver.ts'
 import { databases, startServer, type TestServer } from '../support/server.ts'
 
@@ -32,7 +32,7 @@ test('each wait is as long as its step or longer, spread by chance, and never sh
     ['', 0],
     [undefined, 0],
   ] as const)
-    assert.equal(readRetryAfter(header, now), asked, header)
+    assert.equal(readRetryAfter(header, now), asked, `${header}`)
 })
 
 for (const database of databases) {
@@ -41,7 +41,12 @@ for (const database of databases) {
     const [before] = (await askFor(200, server, key, `GET ${path}/deliveries`)).items
     server.clock.advance(Math.max(0, Date.parse(before.next_at) - server.clock.now()) + 31_000)
     server.ctx.outbox.events()
-    await settled(server, key, path, ([now]) => now !== undefined && (now.attempts > before.attempts || now.state !== 'waiting'))
+    await settled(
+      server,
+      key,
+      path,
+      ([now]) => now !== undefined && (now.attempts > before.attempts || now.state !== 'waiting'),
+    )
     return before
   }
 
@@ -139,7 +144,11 @@ for (const database of databases) {
       // As one that was killed leaves it.
       const until = server.clock.now() + 3 * HOUR
       await server.ctx.db.transaction((tx) =>
-        tx.updateTable('deliveries').set({ claim: 'of a dead one', next_at: until }).where('endpoint_id', '=', id).execute(),
+        tx
+          .updateTable('deliveries')
+          .set({ claim: 'of a dead one', next_at: until })
+          .where('endpoint_id', '=', id)
+          .execute(),
       )
       receiver.answer = () => ({ status: 200 })
       await askFor(200, server, key, `PUT /companies/${ACME}/seats/crm/${BORIS}`, { body: {} })

@@ -2,7 +2,7 @@ import assert from 'node:assert/strict'
 import { describe, test } from 'node:test'
 import { verifyWebhook } from 'cloudspot-license-api/webhooks'
 import { Webhook } from 'standardwebhooks'
-import { ACME, askFor, BERT, BORIS, makeKey, MANAGED_HOUSE } from '../support/admin.ts'
+import { ACME, askFor, BERT, BORIS, MANAGED_HOUSE, makeKey } from '../support/admin.ts'
 import { addEndpoint, type Received, settled, startHookReceiver, TO_THIS_MACHINE } from '../support/hook-receiver.ts'
 import { databases, startServer } from '../support/server.ts'
 
@@ -58,7 +58,8 @@ for (const database of databases) {
       await askFor(200, server, key, `POST ${path}/ping`)
       const [during] = await receiver.until(1)
       assert.ok(during)
-      for (const each of [before, after]) assert.deepEqual(new Webhook(each).verify(during.raw, signed(during)), during.body)
+      for (const each of [before, after])
+        assert.deepEqual(new Webhook(each).verify(during.raw, signed(during)), during.body)
       server.clock.advance(3 * 3_600_000)
       await askFor(200, server, key, `POST ${path}/ping`)
       const [, then] = await receiver.until(2)
@@ -68,7 +69,9 @@ for (const database of databases) {
       await verifyWebhook(then.raw, now, after, { now: server.clock.now() })
       await assert.rejects(verifyWebhook(then.raw, now, before, { now: server.clock.now() }))
       // At once, where the old one is in wrong hands.
-      const { second_secret_until: none } = await askFor(201, server, key, `POST ${path}/secret`, { body: { hours: 0 } })
+      const { second_secret_until: none } = await askFor(201, server, key, `POST ${path}/secret`, {
+        body: { hours: 0 },
+      })
       assert.equal(none, null)
     })
 

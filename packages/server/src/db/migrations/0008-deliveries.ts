@@ -73,7 +73,11 @@ export function deliveries({ time, flag, text, clustered, count }: SchemaDialect
           .where(sql.ref('state'), '=', sql.lit('waiting'))
           .execute()
       // Lists, the newest first; and what is cleared away.
-      await db.schema.createIndex('deliveries_list').on('deliveries').columns(['endpoint_id', 'created_at', 'id']).execute()
+      await db.schema
+        .createIndex('deliveries_list')
+        .on('deliveries')
+        .columns(['endpoint_id', 'created_at', 'id'])
+        .execute()
       await db.schema
         .createIndex('deliveries_state')
         .on('deliveries')

@@ -138,7 +138,9 @@ async function tokenFor(
 
 /** Of this user and application, never empty, and never taken as a token: it has not the form of one. */
 export function placeholder(applicationId: string, userId: string): string {
-  const of = createHash('sha256').update(JSON.stringify([applicationId, userId])).digest('hex')
+  const of = createHash('sha256')
+    .update(JSON.stringify([applicationId, userId]))
+    .digest('hex')
   return `none-${of}`
 }
 

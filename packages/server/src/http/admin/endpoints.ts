@@ -66,9 +66,7 @@ const FIELDS = {
 }
 export const WANTED = Type.Object(
   {
-    dialect: optional(
-      Type.Enum([...ENDPOINT_DIALECTS], { description: '`standard` (Standard Webhooks) unless told' }),
-    ),
+    dialect: optional(Type.Enum([...ENDPOINT_DIALECTS], { description: '`standard` (Standard Webhooks) unless told' })),
     url: optional(URL_FIELD),
     ...FIELDS,
   },
@@ -127,7 +125,7 @@ export function endpointsRoutes(app: FastifyInstance, ctx: Context): void {
       rule: CHANGE,
       summary: 'Has events sent to an address, from now on',
       description:
-        'Its secret is told this once. `types` are those of events (`null`: all). For a Django site (`django`) the address is the base of the package; left out, it is the application\'s `django_url`.',
+        "Its secret is told this once. `types` are those of events (`null`: all). For a Django site (`django`) the address is the base of the package; left out, it is the application's `django_url`.",
       params: OF_APPLICATION,
       body: WANTED,
       answers: { 201: NEW_ENDPOINT },
@@ -259,11 +257,7 @@ export function endpointsRoutes(app: FastifyInstance, ctx: Context): void {
     async ({ by, params }) => {
       const { id } = await requireApplicationKnown(read, by.actor.power, params.application)
       const endpointId = params.endpoint.toLowerCase()
-      const delivery = await findDelivery(
-        read,
-        endpointId,
-        await ping(ctx, by, { applicationId: id, endpointId }),
-      )
+      const delivery = await findDelivery(read, endpointId, await ping(ctx, by, { applicationId: id, endpointId }))
       if (!delivery) throw new AppError('not_found', { detail: 'The endpoint was removed meanwhile.' })
       return showDelivery(delivery, await listAttempts(read, delivery.id))
     },
@@ -277,7 +271,8 @@ export function endpointsRoutes(app: FastifyInstance, ctx: Context): void {
       operation: 'endpoints.resend',
       rule: CHANGE,
       summary: 'Sends what everybody may do today, whole, to one endpoint',
-      description: 'For one that lost what it had. Each set comes as `permissions.updated`, beside what happens meanwhile.',
+      description:
+        'For one that lost what it had. Each set comes as `permissions.updated`, beside what happens meanwhile.',
       params: OF_ENDPOINT,
       answers: { 204: null },
       errors: ['not_found', 'endpoint_off', 'busy'],
