@@ -81,13 +81,13 @@ test('doctor says where events do not arrive, and that a Django site checks none
   for (const body of [{ url: secret }, { url: 'https://93.184.215.14/auth', dialect: 'django' }])
     await askFor(201, server, key, 'POST /applications/shop/endpoints', { body })
   const fine = await examine(env)
-  assert.deepEqual([fine.code, fine.warnings], [0, ['Django sites', 'passwords']])
+  assert.deepEqual([fine.code, fine.warnings], [0, ['passwords', 'Django sites']])
   assert.match(fine.text, /checks no signature itself: whoever reaches https:\/\/93\.184\.215\.14 \(shop\)/)
   const off = "active = 0, disabled_at = 1, disabled_because = 'gone' where dialect = 'django'"
   await damage(server, `update endpoints set ${off}`)
   await damage(server, "update endpoints set failing_since = 1 where dialect = 'standard'")
   const found = await examine(env)
-  assert.deepEqual([found.code, found.warnings], [0, ['events', 'passwords']])
+  assert.deepEqual([found.code, found.warnings], [0, ['passwords', 'events']])
   assert.match(
     found.text,
     /93\.184\.215\.14 of shop .* was switched off on .* \(it answered 410\); http:\/\/127\.0\.0\.1:9 of shop/,
