@@ -3,6 +3,8 @@ import { parseArgs } from 'node:util'
 import { drill as backups } from './backups.ts'
 import { drill as boundedWork } from './bounded-work.ts'
 import { drill as crowd } from './crowd.ts'
+import { drill as deliveriesKilled } from './deliveries-killed.ts'
+import { hostile, prompt } from './delivery-times.ts'
 import { drill as diskFull } from './disk-full.ts'
 import { drill as generatedRequests } from './generated-requests.ts'
 import { drill as guessing } from './guessing.ts'
@@ -47,6 +49,9 @@ const DRILLS: Record<string, Drill> = {
   'bounded-work': boundedWork,
   'generated-requests': generatedRequests,
   'slow-clients': slowClients,
+  'deliveries-killed': deliveriesKilled,
+  'delivery-times': prompt,
+  'hostile-receivers': hostile,
 }
 const DATABASES: Record<DatabaseKind, string> = { sqlite: 'SQLite', postgres: 'PostgreSQL' }
 

@@ -1,4 +1,4 @@
-import type { LicenseAdmin } from 'cloudspot-license-api/admin'
+import type { Endpoint, LicenseAdmin } from 'cloudspot-license-api/admin'
 import { CommandError } from './errors.ts'
 
 // People name things by what they know. Found, or a sentence that helps to name it rightly.
@@ -73,6 +73,24 @@ export async function findKey(admin: LicenseAdmin, typed: string): Promise<Named
     ])
   if (meant[0]) return meant[0]
   throw new CommandError(`There is no key "${typed}" here. \`cloudspot-license key list\` shows them.`)
+}
+
+/** By id or by its address. */
+export async function findEndpoint(admin: LicenseAdmin, application: string, typed: string): Promise<Endpoint> {
+  const all = await admin.endpoints.list(application)
+  const found = all.filter(({ id, url }) => isSame(id, typed) || url === typed)
+  if (found.length > 1)
+    throw new CommandError([
+      `Events of ${application} are sent to ${typed} more than once. Say which by its id:`,
+      ...found.map(({ id, dialect }) => `  ${id}  ${dialect}`),
+    ])
+  if (found[0]) return found[0]
+  throw new CommandError([
+    `There is no endpoint ${typed} of ${application}.`,
+    all.length > 0
+      ? `There is: ${all.map(({ url }) => url).join(', ')}.`
+      : 'It has none: `cloudspot-license endpoint add`.',
+  ])
 }
 
 function isSame(a: string, b: string): boolean {

@@ -4,6 +4,8 @@ import { applyCommand } from './commands/apply.ts'
 import { auditCommand } from './commands/audit.ts'
 import { companyCommand } from './commands/company.ts'
 import { completionCommand } from './commands/completion.ts'
+import { deliveryCommand } from './commands/delivery.ts'
+import { endpointCommand } from './commands/endpoint.ts'
 import { explainCommand } from './commands/explain.ts'
 import { exportCommand } from './commands/export.ts'
 import { grantCommand } from './commands/grant.ts'
@@ -38,6 +40,8 @@ const COMMANDS = [
   tokenCommand,
   keyCommand,
   impersonationCommand,
+  endpointCommand,
+  deliveryCommand,
   explainCommand,
   planCommand,
   applyCommand,

@@ -34,6 +34,8 @@ export const CATALOGUE = {
   in_use: { status: 409, title: 'It is in use' },
   not_in_dialect: { status: 409, title: "The application's dialect has no such call" },
   site_not_ready: { status: 409, title: "The application's site does not answer as it should" },
+  too_many_endpoints: { status: 409, title: 'The application has as many endpoints as it may' },
+  endpoint_off: { status: 409, title: 'The endpoint is switched off' },
   last_operator: { status: 409, title: 'The last operator of a house stays' },
   cursor_gone: { status: 410, title: 'What came after this cursor is kept no longer' },
   changed_meanwhile: { status: 412, title: 'It was changed meanwhile' },

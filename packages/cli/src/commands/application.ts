@@ -12,6 +12,7 @@ type Fields = {
   active?: boolean
   dialect?: ApplicationDialect
   exposesPin?: boolean
+  djangoBefore62?: boolean
   tokenDays?: number | 'none'
   tokenIdleDays?: number | 'none'
   network?: string[]
@@ -158,6 +159,8 @@ function fields(command: Command): Command {
     )
     .option('--exposes-pin', "it is told the user's PIN")
     .option('--no-exposes-pin', 'it is not')
+    .option('--django-before-6-2', 'a Django site that finds users by the last token, which is kept for it, sealed')
+    .option('--no-django-before-6-2', 'it is not')
     .option(
       '--token-days <number>',
       "how long a sign-in holds ('none': the house's own)",
@@ -176,12 +179,13 @@ function fields(command: Command): Command {
     )
 }
 
-function readFields({ name, active, dialect, exposesPin, tokenDays, tokenIdleDays, network, ...addresses }: Fields) {
+function readFields({ name, active, dialect, exposesPin, djangoBefore62, tokenDays, tokenIdleDays, network, ...addresses }: Fields) {
   return given({
     name,
     active,
     dialect,
     exposes_pin: exposesPin,
+    django_before_6_2: djangoBefore62,
     token_days: orNull(tokenDays),
     token_idle_days: orNull(tokenIdleDays),
     source_networks: network?.includes('any') ? null : network,

@@ -5,6 +5,8 @@ import { Applications } from './applications.ts'
 import { Audit } from './audit.ts'
 import { Companies } from './companies.ts'
 import { type AdminConnection, type LicenseAdminOptions, readAdminConnection } from './connection.ts'
+import { Deliveries } from './deliveries.ts'
+import { Endpoints } from './endpoints.ts'
 import { Explain } from './explain.ts'
 import { exportHouse } from './export.ts'
 import { Grants } from './grants.ts'
@@ -51,6 +53,8 @@ export class LicenseAdmin {
   readonly impersonations: Impersonations
   readonly imports: Imports
   readonly statistics: StatisticsOfHouse
+  readonly endpoints: Endpoints
+  readonly deliveries: Deliveries
   readonly #connection: AdminConnection
 
   /** @throws TypeError for an option that can't be right */
@@ -75,6 +79,8 @@ export class LicenseAdmin {
     this.impersonations = new Impersonations(connection)
     this.imports = new Imports(connection)
     this.statistics = new StatisticsOfHouse(connection)
+    this.endpoints = new Endpoints(connection)
+    this.deliveries = new Deliveries(connection)
   }
 
   /** The server's address, without `/api/v1`. */

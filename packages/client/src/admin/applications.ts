@@ -23,6 +23,7 @@ export interface Application {
   /** Where a Django site has the package's addresses; for those who run the house, or look at it, as the next. */
   django_url?: string | null
   impersonation_url?: string | null
+  django_before_6_2?: boolean
   created_at: string
   updated_at: string
 }
@@ -40,6 +41,8 @@ interface ApplicationFields {
   django_url?: string | null | undefined
   /** The application's own page that takes an impersonation's one-time token, by a form's field `token`. */
   impersonation_url?: string | null | undefined
+  /** A Django site with a django-cloudspotlicense before 6.2: each last token is kept, sealed, to name the user of an event by it. */
+  django_before_6_2?: boolean | undefined
 }
 
 export interface NewApplication extends ApplicationFields {

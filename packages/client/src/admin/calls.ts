@@ -2,6 +2,8 @@ import type { ApiKeyCalls } from './api-keys.ts'
 import type { ApplicationCalls } from './applications.ts'
 import type { AuditCalls } from './audit.ts'
 import type { CompanyCalls } from './companies.ts'
+import type { DeliveryCalls } from './deliveries.ts'
+import type { EndpointCalls } from './endpoints.ts'
 import type { ExplainCalls } from './explain.ts'
 import type { ExportCalls } from './export.ts'
 import type { GrantCalls } from './grants.ts'
@@ -24,6 +26,8 @@ export interface AdminCalls
     ApplicationCalls,
     AuditCalls,
     CompanyCalls,
+    DeliveryCalls,
+    EndpointCalls,
     ExplainCalls,
     ExportCalls,
     GrantCalls,

@@ -46,6 +46,13 @@ export const ACTS = [
   'audit.purged',
   'import.started',
   'import.finished',
+  'endpoint.created',
+  'endpoint.changed',
+  'endpoint.secret_changed',
+  'endpoint.switched_off',
+  'endpoint.removed',
+  'endpoint.resent',
+  'delivery.replayed',
 ] as const
 export type Act = (typeof ACTS)[number]
 

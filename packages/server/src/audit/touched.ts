@@ -78,6 +78,13 @@ const TOUCHES: Record<Act, (told: Told) => Touched | null> = {
   'audit.purged': NOTHING,
   'import.started': NOTHING,
   'import.finished': NOTHING,
+  'endpoint.created': NOTHING,
+  'endpoint.changed': NOTHING,
+  'endpoint.secret_changed': NOTHING,
+  'endpoint.switched_off': NOTHING,
+  'endpoint.removed': NOTHING,
+  'endpoint.resent': NOTHING,
+  'delivery.replayed': NOTHING,
 }
 
 function differs({ data }: Told, field: string): boolean {

@@ -13,6 +13,7 @@ import { writeMoment } from '../domain/day.ts'
 import { examineKeys } from '../keys/examine.ts'
 import { ringPlace } from '../keys/house-keys.ts'
 import { type Check, fault, ok, some } from './doctor-check.ts'
+import { checkDeliveries } from './doctor-deliveries.ts'
 import { checkRing } from './doctor-keys.ts'
 import { checkTrees } from './doctor-trees.ts'
 
@@ -67,17 +68,23 @@ async function checkHouse(config: Config, database: Database, now: number): Prom
     await attempt('permissions', () => checkTrees(read)),
     await attempt('secrets', () => checkSecrets(config, database)),
     await attempt('passwords', () => checkPasswords(database)),
+    ...(await attemptAll('events', () => checkDeliveries(read, config.timeZone))),
     await attempt('house', () => countAll(database)),
   )
   return checks
 }
 
-async function attempt(name: string, check: () => Promise<Check>): Promise<Check> {
+async function attemptAll(name: string, check: () => Promise<Check[]>): Promise<Check[]> {
   try {
     return await check()
   } catch (error) {
-    return fault(name, `it can't be checked: ${whatFailed(error)}.`)
+    return [fault(name, `it can't be checked: ${whatFailed(error)}.`)]
   }
+}
+
+async function attempt(name: string, check: () => Promise<Check>): Promise<Check> {
+  const [checked] = await attemptAll(name, async () => [await check()])
+  return checked ?? fault(name, "it can't be checked.")
 }
 
 async function checkFile({ read }: Database): Promise<Check> {

@@ -14,6 +14,7 @@ import { emailHash } from './email-hash.ts'
 import { endCredentials } from './ending.ts'
 import { findStarterReference } from './impersonation-store.ts'
 import { deleteAddressesOfUser } from './known-address-store.ts'
+import { endLastToken } from './last-token-store.ts'
 import { deleteThrottlesOfUser } from './throttle-store.ts'
 import { deleteTokensOfUser, findToken, pseudonymiseSupporter, revokeTokenByHash } from './token-store.ts'
 
@@ -73,6 +74,7 @@ export async function endToken(
     const token = await findToken(tx, id)
     if (!token || (userId !== undefined && token.userId !== userId)) return 'unknown'
     if (!(await revokeTokenByHash(tx, token.hash, ctx.now()))) return 'already'
+    await endLastToken(tx, token.hash, ctx.now())
     const { applicationId, impersonationId } = token
     // Of a session that somebody was behind, both people are told.
     const behindId = impersonationId === null ? undefined : await findStarterReference(tx, impersonationId)

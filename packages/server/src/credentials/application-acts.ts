@@ -15,6 +15,7 @@ import { giftRefusal } from '../domain/power.ts'
 import { ROOT } from '../domain/tree.ts'
 import { AppError } from '../errors.ts'
 import { endCredentials } from './ending.ts'
+import { forgetLastTokensOf } from './last-token-store.ts'
 import { newSecret, secretHash } from './secrets.ts'
 
 export type ApplicationChanges = {
@@ -28,6 +29,7 @@ export type ApplicationChanges = {
   /** Both as domain/site-address.ts reads them. */
   djangoUrl?: string | null | undefined
   impersonationUrl?: string | null | undefined
+  isDjangoBefore62?: boolean | undefined
 }
 
 /** @throws AppError `id_taken`, `not_allowed` */
@@ -51,6 +53,7 @@ export async function createApplication(
       source_networks: wanted.sourceNetworks?.join(' ') || null,
       django_url: wanted.djangoUrl ?? null,
       impersonation_url: wanted.impersonationUrl ?? null,
+      django_before_6_2: wanted.isDjangoBefore62 ? 1 : 0,
       tree_version: 1,
       sessions_ended_at: 0,
       created_at: now,
@@ -85,8 +88,11 @@ export async function changeApplication(
       source_networks: networks?.join(' ') || null,
       django_url: changes.djangoUrl === undefined ? stored.djangoUrl : changes.djangoUrl,
       impersonation_url: changes.impersonationUrl === undefined ? stored.impersonationUrl : changes.impersonationUrl,
+      django_before_6_2: (changes.isDjangoBefore62 ?? stored.isDjangoBefore62) ? 1 : 0,
       updated_at: ctx.now(),
     })
+    // Kept for nothing any more.
+    if (stored.isDjangoBefore62 && changes.isDjangoBefore62 === false) await forgetLastTokensOf(tx, id)
     if (stored.isActive && changes.isActive === false) await endCredentials(tx, { applicationId: id }, ctx.now())
     const application = present(await lockApplication(tx, ctx.db.kind, id))
     const [before, after] = [told(stored), told(application)]
@@ -123,6 +129,7 @@ function told(application: ManagedApplication) {
     source_networks: application.sourceNetworks,
     django_url: application.djangoUrl,
     impersonation_url: application.impersonationUrl,
+    django_before_6_2: application.isDjangoBefore62,
   }
 }
 

@@ -1,6 +1,7 @@
 import type { Tx } from '../db/database.ts'
 import { revokeKeysOfUser } from './api-key-store.ts'
 import { endBegunImpersonations } from './impersonation-store.ts'
+import { endLastTokens } from './last-token-store.ts'
 import { expireOneTimeTokensOf, lastIssuedAt, revokeCompanyTokens, revokeTokensForCompany } from './token-store.ts'
 
 /** Whose credentials end: all of a user, all in an application, a user's for one company (and one application there), or all that are for one company alone. */
@@ -39,6 +40,7 @@ async function endUserSessions(tx: Tx, userId: string, now: number): Promise<voi
   await tx.updateTable('users').set({ sessions_ended_at: now }).where('id', '=', userId).execute()
   const last = await lastIssuedAt(tx, { userId })
   if (last > now) await tx.updateTable('users').set({ sessions_ended_at: last }).where('id', '=', userId).execute()
+  await endLastTokens(tx, { userId }, now)
   await endStanding(tx, { userId }, now)
 }
 
@@ -48,6 +50,7 @@ async function endApplicationSessions(tx: Tx, applicationId: string, now: number
   if (last > now) {
     await tx.updateTable('applications').set({ sessions_ended_at: last }).where('id', '=', applicationId).execute()
   }
+  await endLastTokens(tx, { applicationId }, now)
 }
 
 async function endCompanySessions(

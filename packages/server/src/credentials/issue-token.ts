@@ -4,6 +4,8 @@ import type { Context } from '../context.ts'
 import type { Database, PreparedQuery, Tx } from '../db/database.ts'
 import { setPasswordHash } from '../directory/user-store.ts'
 import { AppError } from '../errors.ts'
+import { lastTokenPurpose } from '../keys/sealed-tokens.ts'
+import { keepLastToken } from './last-token-store.ts'
 import { newSecret, secretHash } from './secrets.ts'
 import { insertToken } from './token-store.ts'
 
@@ -40,8 +42,9 @@ export async function issueToken(ctx: Context, tx: Tx, wish: TokenWish): Promise
   const idleDays = application.token_idle_days ?? (application.secret_hash === null ? 0 : ctx.config.tokenIdleDays)
   const expiresAt = wish.impersonation?.endsAt ?? issuedAt + days * DAY
   const token = newSecret('clt_')
+  const id = uuid()
   await insertToken(tx, {
-    id: uuid(),
+    id,
     hash: secretHash(token),
     user_id: wish.userId,
     application_id: wish.applicationId,
@@ -53,8 +56,26 @@ export async function issueToken(ctx: Context, tx: Tx, wish: TokenWish): Promise
     only_company_id: wish.impersonation?.companyId ?? null,
     impersonation_id: wish.impersonation?.id ?? null,
   })
+  if (application.django_before_6_2 === 1) await keepForSite(ctx, tx, wish, { id, token, endsAt: expiresAt })
   if (wish.verified?.rehashed) await setPasswordHash(tx, wish.userId, wish.verified.rehashed, now)
   return { token, expiresAt, issuedAt }
+}
+
+/** For a site that finds the user of an event by it, sealed (docs/decisions/0022-deliveries.md). */
+async function keepForSite(
+  ctx: Context,
+  tx: Tx,
+  { userId, applicationId }: TokenWish,
+  { id, token, endsAt }: { id: string; token: string; endsAt: number },
+): Promise<void> {
+  await keepLastToken(tx, {
+    id: uuid(),
+    user_id: userId,
+    application_id: applicationId,
+    token_id: id,
+    sealed: await ctx.keys.seal(lastTokenPurpose({ userId, applicationId }), token),
+    ends_at: endsAt,
+  })
 }
 
 /** Makes the token of a sign-in that has nothing else to store. */
@@ -83,7 +104,7 @@ function issuingSql(kind: Database['kind']) {
         cast(coalesce(a.token_days, ${count}) as bigint) as days,
         cast(coalesce(a.token_idle_days, case when a.secret_hash is null then 0 else ${count} end) as bigint) as idle_days
       from made m, users u, applications a
-      where u.id = ${text} and u.password_hash = ${text} and u.active = 1 and a.id = ${text} and a.active = 1
+      where u.id = ${text} and u.password_hash = ${text} and u.active = 1 and a.id = ${text} and a.active = 1 and a.django_before_6_2 = 0
       ${kind === 'postgres' ? sql`for share of u, a` : sql``}
     )
     insert into tokens (id, hash, user_id, application_id, issued_at, expires_at, idle_limit, last_used_at,
@@ -112,7 +133,7 @@ async function lockForToken(ctx: Context, tx: Tx, wish: TokenWish) {
     .where('id', '=', wish.userId)
   let applications = tx
     .selectFrom('applications')
-    .select(['secret_hash', 'token_days', 'token_idle_days', 'sessions_ended_at', 'active'])
+    .select(['secret_hash', 'token_days', 'token_idle_days', 'sessions_ended_at', 'active', 'django_before_6_2'])
     .where('id', '=', wish.applicationId)
   if (ctx.db.kind === 'postgres') {
     // Against `endUserSessions`. A rehash writes the row itself: taking the write lock at once keeps two from a deadlock.

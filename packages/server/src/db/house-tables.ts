@@ -34,6 +34,10 @@ const KEYS: Record<keyof Tables, readonly string[]> = {
   announced: ['application_id', 'user_id', 'company_id'],
   told: ['subject', 'subject_id', 'application_id'],
   events: ['id'],
+  endpoints: ['id'],
+  deliveries: ['id'],
+  delivery_attempts: ['delivery_id', 'number'],
+  last_tokens: ['id'],
 }
 
 export type TableName = keyof typeof KEYS

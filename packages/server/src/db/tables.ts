@@ -1,4 +1,5 @@
 import type { Generated } from 'kysely'
+import type { DeliveryState, DisabledBecause, EndpointDialect } from '../domain/delivery.ts'
 import type { Dialect } from '../domain/dialect.ts'
 import type { PowerKind } from '../domain/power.ts'
 
@@ -38,6 +39,10 @@ export type Tables = {
   announced: AnnouncedTable
   told: ToldTable
   events: EventsTable
+  endpoints: EndpointsTable
+  deliveries: DeliveriesTable
+  delivery_attempts: DeliveryAttemptsTable
+  last_tokens: LastTokensTable
 }
 
 const ALL: Record<keyof Tables, true> = {
@@ -69,6 +74,10 @@ const ALL: Record<keyof Tables, true> = {
   announced: true,
   told: true,
   events: true,
+  endpoints: true,
+  deliveries: true,
+  delivery_attempts: true,
+  last_tokens: true,
 }
 
 /** Each of them, so that none is forgotten. */
@@ -149,6 +158,8 @@ type ApplicationsTable = {
   events_since: Generated<number | null>
   /** Since when what it may know already is noted as announced; until then it is told in full. */
   events_ready_at: Generated<number | null>
+  /** 1: a Django site that finds the user of an event by the token that it stored last. */
+  django_before_6_2: Generated<Switch>
   created_at: number
   updated_at: number
 }
@@ -429,4 +440,87 @@ type EventsTable = {
   created_at: number
   /** When a deleted person's data goes out of it. */
   erase_at: number | null
+}
+
+/** Where an application hears of events. */
+type EndpointsTable = {
+  id: string
+  application_id: string
+  dialect: EndpointDialect
+  url: string
+  /** Divided by blanks; null: all. */
+  types: string | null
+  description: string
+  active: Switch
+  /** Sealed (keys/sealed-endpoints.ts); null once it is deleted. */
+  secret: string | null
+  /** Signs along until then. */
+  secret_before: string | null
+  before_until: number | null
+  /** Of the first event of which no delivery was made yet. */
+  next_seq: number
+  /** Behind which user and company today's sets go on to be sent; '' begins; null: they are not. */
+  resend_place: string | null
+  /** Since when nothing arrives; null: the last one did. */
+  failing_since: number | null
+  /** When we switched it off. */
+  disabled_at: number | null
+  disabled_because: DisabledBecause | null
+  created_at: number
+  updated_at: number
+  /** Its deliveries are cleared away from then on, and at last it too. */
+  deleted_at: number | null
+}
+
+/** One event, or a part of one, on its way to one endpoint. What it says is put together when it is sent. */
+type DeliveriesTable = {
+  id: string
+  endpoint_id: string
+  /** What goes out as webhook-id, each time the same. */
+  message_id: string
+  /** Null: a try of the endpoint. */
+  event_id: string | null
+  type: string
+  /** What is sent one after the other: of one user, one company. */
+  lane: string
+  /** What a newer one makes needless: the user and the company. */
+  topic: string | null
+  /** The event's. */
+  seq: number
+  state: DeliveryState
+  attempts: number
+  /** Of these, since it was put in line last. */
+  tries: number
+  first_tried_at: number | null
+  /** When it is due; of what is under way, when whoever sends it is taken for dead. */
+  next_at: number
+  /** Of whoever sends it now. */
+  claim: string | null
+  last_status: number | null
+  last_error: string | null
+  created_at: number
+  finished_at: number | null
+}
+
+type DeliveryAttemptsTable = {
+  delivery_id: string
+  number: number
+  at: number
+  ms: number
+  status: number | null
+  error: string | null
+  /** The first bytes of what came back. */
+  answer: string
+}
+
+/** The last token of a user in an application whose site is older than django-cloudspotlicense 6.2. */
+type LastTokensTable = {
+  id: string
+  application_id: string
+  user_id: string
+  token_id: string
+  /** keys/sealed-tokens.ts */
+  sealed: string
+  /** When the token ends, or did. */
+  ends_at: number
 }

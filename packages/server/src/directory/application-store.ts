@@ -144,6 +144,8 @@ export type ManagedApplication = {
   sourceNetworks: readonly string[] | null
   djangoUrl: string | null
   impersonationUrl: string | null
+  /** A Django site that finds the user of an event by the token that it stored last. */
+  isDjangoBefore62: boolean
   createdAt: number
   updatedAt: number
 }
@@ -163,6 +165,7 @@ function selectManaged(db: Db) {
       'source_networks',
       'django_url',
       'impersonation_url',
+      'django_before_6_2',
       'created_at',
       'updated_at',
     ])
@@ -181,6 +184,7 @@ function asManaged(row: Awaited<ReturnType<ReturnType<typeof selectManaged>['exe
     sourceNetworks: row.source_networks?.split(' ') ?? null,
     djangoUrl: row.django_url,
     impersonationUrl: row.impersonation_url,
+    isDjangoBefore62: row.django_before_6_2 === 1,
     createdAt: row.created_at,
     updatedAt: row.updated_at,
   }

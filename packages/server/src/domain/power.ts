@@ -26,6 +26,8 @@ export const NOUNS = [
   'export',
   'statistics',
   'impersonations',
+  'endpoints',
+  'deliveries',
 ] as const
 export type Noun = (typeof NOUNS)[number]
 export type Access = 'read' | 'write'
@@ -84,6 +86,8 @@ export type Gift =
   /** An application's tree and roles; what of it is for operators alone. */
   | { kind: 'manifest'; applicationId: string; operatorsOnly: readonly string[] }
   | { kind: 'api_key'; power: Power; scopes: readonly Scope[] }
+  /** Where an application's events are sent, and that they are sent again. */
+  | { kind: 'endpoint'; applicationId: string }
   /** Acting as somebody, for one company. */
   | { kind: 'impersonation'; companyId: string; isOfOperator: boolean; isOpenToCompany: boolean }
 
@@ -113,6 +117,7 @@ export function giftRefusal(giver: Standing, gift: Gift): GiftRefusal | null {
   }
   if (gift.kind === 'api_key') return keyRefusal(giver, gift)
   if (gift.kind === 'manifest') return manifestRefusal(giver, gift)
+  if (gift.kind === 'endpoint') return endpointRefusal(giver, gift)
   const isOwn = 'companyId' in gift && giver.power.kind === 'company' && giver.power.companyId === gift.companyId
   if (!isOwn) return refused('not_yours')
   return scopeRefusal(giver, gift) ?? (gift.kind === 'permissions' ? permissionsRefusal(gift.permissions) : null)
@@ -143,6 +148,11 @@ function permissionsRefusal(permissions: readonly GivenPermission[]): GiftRefusa
 function manifestRefusal({ power }: Standing, gift: Extract<Gift, { kind: 'manifest' }>): GiftRefusal | null {
   if (power.kind !== 'application' || power.applicationId !== gift.applicationId) return refused('not_yours')
   return gift.operatorsOnly.length > 0 ? refused('operator_only', [...gift.operatorsOnly]) : null
+}
+
+/** What an application is told anyway, it may have sent to it. */
+function endpointRefusal({ power }: Standing, { applicationId }: { applicationId: string }): GiftRefusal | null {
+  return power.kind === 'application' && power.applicationId === applicationId ? null : refused('not_yours')
 }
 
 /** Of an operator nobody's, whoever asks. It is the one act of support. */

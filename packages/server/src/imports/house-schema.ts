@@ -104,6 +104,12 @@ const Application = Type.Object(
         }),
       ),
     ),
+    django_before_6_2: optional(
+      Type.Boolean({
+        description:
+          'A Django site with a django-cloudspotlicense before 6.2, which finds the user of an event by the token that it stored last',
+      }),
+    ),
     permissions: optional(Type.Array(Permission)),
     roles: optional(Type.Array(Role)),
   },

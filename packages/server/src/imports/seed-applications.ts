@@ -1,4 +1,5 @@
 import { endCredentials } from '../credentials/ending.ts'
+import { forgetLastTokensOf } from '../credentials/last-token-store.ts'
 import { secretHash } from '../credentials/secrets.ts'
 import { isNetwork } from '../domain/address.ts'
 import { readFormAddress, readSiteBase, type SiteAddress } from '../domain/site-address.ts'
@@ -30,6 +31,7 @@ async function seedApplication(seeding: Seeding, path: string, entry: Applicatio
     source_networks: readNetworks(seeding, path, entry.source_networks),
     django_url: readAddress(seeding, `${path}/django_url`, entry.django_url, readSiteBase),
     impersonation_url: readAddress(seeding, `${path}/impersonation_url`, entry.impersonation_url, readFormAddress),
+    django_before_6_2: toSwitch(entry.django_before_6_2),
   }
   const stored = await tx.selectFrom('applications').selectAll().where('id', '=', entry.id).executeTakeFirst()
   if (stored) {
@@ -40,6 +42,7 @@ async function seedApplication(seeding: Seeding, path: string, entry: Applicatio
       .set({ ...changed, updated_at: now })
       .where('id', '=', entry.id)
       .execute()
+    if (changed.django_before_6_2 === 0) await forgetLastTokensOf(tx, entry.id)
     if (changed.active === 0) await endCredentials(tx, { applicationId: entry.id }, now)
     seeding.counts.applications.changed++
     return true
@@ -60,6 +63,7 @@ async function seedApplication(seeding: Seeding, path: string, entry: Applicatio
     source_networks: given.source_networks ?? null,
     django_url: given.django_url ?? null,
     impersonation_url: given.impersonation_url ?? null,
+    django_before_6_2: given.django_before_6_2 ?? 0,
     tree_version: 1,
     sessions_ended_at: 0,
     created_at: now,

@@ -1,5 +1,6 @@
 import type { Context } from '../context.ts'
 import { announce } from './announce.ts'
+import { startDelivering } from './deliver.ts'
 import type { Job } from './job.ts'
 import { learnFloor } from './learn-floor.ts'
 import { noteUses } from './note-uses.ts'
@@ -13,9 +14,10 @@ const JOBS: readonly Job[] = [announce, learnFloor, noteUses, purge, purgeEvents
 /** Runs each job again and again, one run at a time. A job that fails is told of and tried again at its next turn. */
 export function startJobs(ctx: Context): { stop(): Promise<void> } {
   const timers = JOBS.map((job) => repeat(ctx, job))
+  const delivering = startDelivering(ctx)
   return {
     async stop() {
-      await Promise.all(timers.map((stop) => stop()))
+      await Promise.all([delivering.stop(), ...timers.map((stop) => stop())])
     },
   }
 }

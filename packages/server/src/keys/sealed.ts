@@ -1,5 +1,7 @@
 import type { Db, Tx } from '../db/database.ts'
 import { type KeyRing, keyIdOf, open, seal } from './ring.ts'
+import { endpointSecrets, endpointSecretsBefore } from './sealed-endpoints.ts'
+import { lastTokens } from './sealed-tokens.ts'
 
 /** One sealed value: the name of its row, for what it was sealed, and the value itself. */
 export type SealedRow = { row: string; purpose: string; sealed: string }
@@ -34,7 +36,7 @@ const mark: SealedKind = {
   },
 }
 
-export const SEALED: readonly SealedKind[] = [mark]
+export const SEALED: readonly SealedKind[] = [mark, endpointSecrets, endpointSecretsBefore, lastTokens]
 
 /** At a time, so that nobody waits for it. */
 const BATCH = 200

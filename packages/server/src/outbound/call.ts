@@ -14,6 +14,8 @@ export type OutsideOptions = WayOptions & {
   connectMs?: number | undefined
   /** Of the answer's body. */
   maxBytes?: number | undefined
+  /** Ends it early, as if its time were over. */
+  signal?: AbortSignal | undefined
 }
 
 /** What came of it; `ms` is the time that it took. */
@@ -36,7 +38,10 @@ export async function callOutside({ url, ...message }: OutsideCall, options: Out
   if (typeof target === 'string') return { kind: 'refused_address', fault: target, ms: ms() }
 
   const deadline = new AbortController()
-  const timer = setTimeout(() => deadline.abort(), timeoutMs)
+  const end = () => deadline.abort()
+  const timer = setTimeout(end, timeoutMs)
+  options.signal?.addEventListener('abort', end)
+  if (options.signal?.aborted) end()
   try {
     const way = await findWay(target, options, deadline.signal)
     if (way.kind === 'refused') return { kind: 'refused_address', fault: way.fault, ms: ms() }
@@ -47,5 +52,6 @@ export async function callOutside({ url, ...message }: OutsideCall, options: Out
     return { ...(await exchange(target, way.addresses, message, limits)), ms: ms() }
   } finally {
     clearTimeout(timer)
+    options.signal?.removeEventListener('abort', end)
   }
 }

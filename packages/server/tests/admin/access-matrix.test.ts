@@ -20,6 +20,7 @@ import {
   makeKey,
   NOBODY,
 } from '../support/admin.ts'
+import { addEndpoint, TO_THIS_MACHINE } from '../support/hook-receiver.ts'
 import { issue } from '../support/house.ts'
 import { databases, startServer, type TestServer } from '../support/server.ts'
 import { allTables, type Rows } from '../support/tables.ts'
@@ -55,6 +56,8 @@ type Rightful = {
 
 const OF_ACME = { company: ACME }
 const crm = { application: 'crm' }
+const OF_ENDPOINT = { ...crm, endpoint: 'of crm' }
+const OF_DELIVERY = { ...OF_ENDPOINT, delivery: 'a try' }
 
 /** One for each route; a route without one fails. Those that take something away come last, and take what no other names. */
 const CALLS: Record<string, Rightful> = {
@@ -148,6 +151,18 @@ const CALLS: Record<string, Rightful> = {
   'POST /impersonations': { body: { user: BERT, company: ACME, ...crm, reason: 'Ticket 7' } },
   'GET /impersonations/:impersonation': { params: { impersonation: 'as Dora' } },
   'DELETE /impersonations/:impersonation': { params: { impersonation: 'as Dora' } },
+  'GET /applications/:application/endpoints': { params: crm },
+  'POST /applications/:application/endpoints': { params: crm, body: { url: 'http://127.0.0.1:9/other' } },
+  'GET /applications/:application/endpoints/:endpoint': { params: OF_ENDPOINT },
+  'PATCH /applications/:application/endpoints/:endpoint': { params: OF_ENDPOINT, body: { description: 'Theirs' } },
+  'POST /applications/:application/endpoints/:endpoint/secret': { params: OF_ENDPOINT, body: { hours: 1 } },
+  'POST /applications/:application/endpoints/:endpoint/ping': { params: OF_ENDPOINT },
+  'GET /applications/:application/endpoints/:endpoint/deliveries': { params: OF_ENDPOINT, query: '?state=failed' },
+  'GET /applications/:application/endpoints/:endpoint/deliveries/:delivery': { params: OF_DELIVERY },
+  'POST /applications/:application/endpoints/:endpoint/deliveries/:delivery/replay': { params: OF_DELIVERY },
+  'POST /applications/:application/endpoints/:endpoint/replay': { params: OF_ENDPOINT, body: { state: 'failed' } },
+  'POST /applications/:application/endpoints/:endpoint/resend': { params: OF_ENDPOINT },
+  'DELETE /applications/:application/endpoints/:endpoint': { params: { ...crm, endpoint: 'to be removed' } },
   'DELETE /companies/:company/grants/:grant': { params: { ...OF_ACME, grant: 'of Bella' } },
   'DELETE /companies/:company/seats/:application/:user': { params: { ...OF_ACME, ...crm, user: BELLA } },
   'POST /companies/:company/members': { params: OF_ACME, body: { user: EMIL } },
@@ -172,7 +187,17 @@ async function madeIds(server: TestServer): Promise<Ids> {
     .select('id')
     .where('user_id', '=', DORA)
     .executeTakeFirstOrThrow()
-  return { 'as Dora': asDora.id, 'of Bella': grant.id, 'of ACME': key.id, 'of users.csv': file.id, 'of Bert': token.id }
+  const [first, second] = await read.selectFrom('endpoints').select('id').orderBy('id').execute()
+  const delivery = await read.selectFrom('deliveries').select('id').executeTakeFirstOrThrow()
+  const sending = { 'of crm': first?.id ?? '', 'to be removed': second?.id ?? '', 'a try': delivery.id }
+  return {
+    ...sending,
+    'as Dora': asDora.id,
+    'of Bella': grant.id,
+    'of ACME': key.id,
+    'of users.csv': file.id,
+    'of Bert': token.id,
+  }
 }
 
 function addressOf(line: string, { params = {}, query = '' }: Rightful, ids: Ids): string {
@@ -180,10 +205,15 @@ function addressOf(line: string, { params = {}, query = '' }: Rightful, ids: Ids
 }
 
 async function startHouse(kind: (typeof databases)[number]): Promise<TestServer> {
-  const server = await startServer(kind, { house: MANAGED_HOUSE })
+  const server = await startServer(kind, { house: MANAGED_HOUSE, env: TO_THIS_MACHINE })
   await makeKey(server, { name: 'a spare one', power: { kind: 'company', companyId: ACME } })
   const file = { kind: 'users', name: 'users.csv', digest: 'A'.repeat(43), total: 1 }
   await ask(server, await makeKey(server), 'POST /imports', { body: file })
+  // Where nobody listens.
+  const key = await makeKey(server)
+  const { path } = await addEndpoint(server, key, { url: 'http://127.0.0.1:9/hook' })
+  await addEndpoint(server, key, { url: 'http://127.0.0.1:9/hook' })
+  await ask(server, key, `POST ${path}/ping`)
   await issue(server, 'bert@acme.test', 'crm')
   await server.impersonate({ user: 'dora@acme.test', company: ACME, application: 'crm', reason: 'Ticket 7' })
   return server
@@ -201,13 +231,14 @@ async function tagOf(server: TestServer, key: string, { ifMatch, ifPlanned, body
   return ifMatch === undefined ? '' : ((await ask(server, key, `GET ${ifMatch}`)).headers.get('etag') ?? '')
 }
 
-/** All but when keys were used. */
+/** All but when keys were used, and where the clock of events is. */
 function settled(tables: Record<string, Rows>): Record<string, Rows> {
   const without = (rows: Rows, ...columns: string[]) =>
     rows.map((row) => Object.fromEntries(Object.entries(row).filter(([name]) => !columns.includes(name))))
   return {
     ...tables,
     api_keys: without(tables.api_keys ?? [], 'last_used_at'),
+    house: (tables.house ?? []).filter(({ name }) => name !== 'events_clock'),
   }
 }
 

@@ -37,11 +37,14 @@ const GROWING = [
   'audit_personal',
   'api_keys',
   'impersonations',
+  'deliveries',
+  'delivery_attempts',
 ]
 
 const USER = '01990000-0000-7000-8000-000000000007'
 /** Of the bench house: one that the user is a member of. */
 const COMPANY = '01990000-0000-7000-a000-000000000049'
+const ENDPOINT = '01990000-0000-7000-c000-000000000001'
 
 /** What stands for each name in an address. */
 const PLACES: Record<string, string> = {
@@ -53,6 +56,8 @@ const PLACES: Record<string, string> = {
   token: NOBODY,
   import: NOBODY,
   impersonation: NOBODY,
+  endpoint: ENDPOINT,
+  delivery: '01990000-0000-7000-c001-000000000000',
 }
 
 /** Beside each route as it is. */
@@ -82,6 +87,12 @@ const QUERIES: Record<string, string[]> = {
     `?company=${COMPANY}`,
     '?application=bench',
     `?user=${USER}&company=${COMPANY}&live=true`,
+  ],
+  '/applications/:application/endpoints/:endpoint/deliveries': [
+    '?state=failed',
+    '?from=2099-01-01',
+    '?until=2001-01-01',
+    '?state=waiting&from=2020-01-01',
   ],
   '/statistics': [`?company=${COMPANY}`, '?application=bench'],
 }
@@ -306,6 +317,71 @@ async function fillMore({ db, now }: Context): Promise<void> {
             // The last ones of a few are live.
             session_ends_at: at + (10 - nth) * 60_000,
             used_at: null,
+          })),
+        )
+        .execute()
+    }
+    await tx
+      .insertInto('endpoints')
+      .values({
+        id: ENDPOINT,
+        application_id: 'bench',
+        dialect: 'standard',
+        url: 'https://bench.example/hook',
+        types: null,
+        description: '',
+        active: 0,
+        secret: null,
+        secret_before: null,
+        before_until: null,
+        next_seq: 1,
+        resend_place: null,
+        failing_since: null,
+        disabled_at: null,
+        disabled_because: null,
+        created_at: at,
+        updated_at: at,
+        deleted_at: null,
+      })
+      .execute()
+    for (let from = 0; from < MORE; from += 500) {
+      const some = numbers.slice(from, from + 500)
+      await tx
+        .insertInto('deliveries')
+        .values(
+          some.map((nth) => ({
+            id: id('c001', nth),
+            endpoint_id: nth % 2 === 0 ? ENDPOINT : NOBODY,
+            message_id: `message ${nth}`,
+            event_id: null,
+            type: 'ping',
+            lane: `lane ${nth}`,
+            topic: null,
+            seq: nth,
+            state: nth % 100 === 0 ? 'failed' : nth % 100 === 1 ? 'waiting' : 'delivered',
+            attempts: 1,
+            tries: 1,
+            first_tried_at: at,
+            next_at: at,
+            claim: null,
+            last_status: 200,
+            last_error: null,
+            created_at: at - nth * 1_000,
+            finished_at: at,
+          })),
+        )
+        .execute()
+      await tx
+        .insertInto('delivery_attempts')
+        .values(
+          some.map((nth) => ({
+            delivery_id: id('c001', nth),
+            number: 1,
+            at,
+            ms: 5,
+            status: 200,
+            error: null,
+            answer: '',
           })),
         )
         .execute()

@@ -6,6 +6,9 @@ import * as apiKeys from '../../src/http/admin/api-keys.ts'
 import * as applications from '../../src/http/admin/applications.ts'
 import * as audit from '../../src/http/admin/audit.ts'
 import * as companies from '../../src/http/admin/companies.ts'
+import * as deliveries from '../../src/http/admin/deliveries.ts'
+import * as deliveryShape from '../../src/http/admin/delivery-shape.ts'
+import * as endpoints from '../../src/http/admin/endpoints.ts'
 import * as explain from '../../src/http/admin/explain.ts'
 import {
   APPLICATION,
@@ -130,6 +133,31 @@ const FORMS = {
       strict,
     ),
     answer: grants.CHANGE,
+  },
+  'GET /applications/:application/endpoints': { answer: listOf(endpoints.ENDPOINT) },
+  'POST /applications/:application/endpoints': { body: endpoints.WANTED, answer: endpoints.NEW_ENDPOINT },
+  'GET /applications/:application/endpoints/:endpoint': { answer: endpoints.ENDPOINT },
+  'PATCH /applications/:application/endpoints/:endpoint': { body: endpoints.CHANGES, answer: endpoints.ENDPOINT },
+  'DELETE /applications/:application/endpoints/:endpoint': { answer: null },
+  'POST /applications/:application/endpoints/:endpoint/secret': {
+    body: endpoints.ROTATION,
+    answer: endpoints.ROTATED,
+  },
+  'POST /applications/:application/endpoints/:endpoint/ping': { answer: deliveryShape.DELIVERY_WITH_ATTEMPTS },
+  'POST /applications/:application/endpoints/:endpoint/resend': { answer: null },
+  'GET /applications/:application/endpoints/:endpoint/deliveries': {
+    query: Type.Object(deliveries.QUERY, strict),
+    answer: pageOf(deliveryShape.DELIVERY),
+  },
+  'GET /applications/:application/endpoints/:endpoint/deliveries/:delivery': {
+    answer: deliveryShape.DELIVERY_WITH_ATTEMPTS,
+  },
+  'POST /applications/:application/endpoints/:endpoint/deliveries/:delivery/replay': {
+    answer: deliveryShape.DELIVERY,
+  },
+  'POST /applications/:application/endpoints/:endpoint/replay': {
+    body: deliveries.REPLAY,
+    answer: deliveries.REPLAYED,
   },
   'GET /applications': { query: paged, answer: pageOf(applications.APPLICATION_SHAPE) },
   'POST /applications': {

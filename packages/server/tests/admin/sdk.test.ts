@@ -17,6 +17,7 @@ import {
   OLGA,
 } from '../support/admin.ts'
 import { listAdminRoutes } from '../support/admin-routes.ts'
+import { noted, TO_THIS_MACHINE } from '../support/hook-receiver.ts'
 import { databases, startServer, type TestServer } from '../support/server.ts'
 
 type Driven = { admin: LicenseAdmin; sent: string[] }
@@ -43,7 +44,7 @@ const refusedAs = (code: string) => (error: unknown) => {
 
 for (const database of databases) {
   test(`every route of the admin API has its call in the client (${database})`, async () => {
-    await using server = await startServer(database, { house: MANAGED_HOUSE })
+    await using server = await startServer(database, { house: MANAGED_HOUSE, env: TO_THIS_MACHINE })
     const { admin, sent } = await drive(server, await makeKey(server))
     const crm = { application: 'crm' }
 
@@ -233,6 +234,31 @@ for (const database of databases) {
     await assert.rejects(admin.imports.rows(begun.id, { from: 0, rows }), refusedAs('rows_out_of_order'))
     assert.deepEqual(await admin.imports.get(begun.id), taken.import)
     assert.deepEqual(await admin.imports.list().toArray(), [taken.import])
+
+    // Where nobody listens.
+    const made = await admin.endpoints.create('crm', { url: 'http://127.0.0.1:9/hook', types: ['permissions.updated'] })
+    assert.match(made.secret, /^whsec_/)
+    assert.deepEqual(
+      (await admin.endpoints.list('crm')).map(({ id }) => id),
+      [made.id],
+    )
+    assert.equal((await admin.endpoints.update('crm', made.id, { types: null })).types, null)
+    assert.notEqual((await admin.endpoints.rotateSecret('crm', made.id, { hours: 1 })).second_secret_until, null)
+    assert.notEqual((await admin.endpoints.get('crm', made.id)).second_secret_until, null)
+    const tried = await admin.endpoints.ping('crm', made.id)
+    assert.deepEqual([tried.state, tried.attempts_made.length], ['failed', 1])
+    const failed = await admin.deliveries.list('crm', made.id, { state: 'failed' }).toArray()
+    assert.deepEqual(
+      failed.map(({ id }) => id),
+      [tried.id],
+    )
+    assert.equal((await admin.deliveries.get('crm', made.id, tried.id)).attempts_made[0]?.status, null)
+    assert.equal((await admin.deliveries.replayAll('crm', made.id, { state: 'delivered' })).replayed, 0)
+    assert.equal((await admin.deliveries.replay('crm', made.id, tried.id)).message, tried.message)
+    await noted(server, 'crm')
+    await admin.endpoints.resend('crm', made.id)
+    await admin.endpoints.remove('crm', made.id)
+    await assert.rejects(admin.endpoints.get('crm', made.id), refusedAs('not_found'))
 
     const house = await allOf(admin.export())
     assert.ok(house.some((line) => line.includes('ida@acme.test')))

@@ -4,6 +4,8 @@ import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { test } from 'node:test'
 import { sql } from 'kysely'
+import { askFor, makeKey } from '../support/admin.ts'
+import { TO_THIS_MACHINE } from '../support/hook-receiver.ts'
 import { SMALL_HOUSE } from '../support/house.ts'
 import { databases, newDatabase, startServer, type TestServer } from '../support/server.ts'
 import { besideServer, type Environment, runCommand } from './run.ts'
@@ -69,6 +71,29 @@ for (const database of databases) {
     assert.deepEqual((await examine(env)).faults, ['schema'])
   })
 }
+
+test('doctor says where events do not arrive, and that a Django site checks none', async () => {
+  await using server = await startServer('sqlite', { house: SMALL_HOUSE, env: TO_THIS_MACHINE })
+  const env = besideServer(server)
+  assert.match((await runCommand(env, ['doctor'])).stdout, /^✓ events: they are sent nowhere\.$/m)
+  const key = await makeKey(server)
+  const secret = 'http://127.0.0.1:9/services/T0/B0/not-for-the-log'
+  for (const body of [{ url: secret }, { url: 'https://93.184.215.14/auth', dialect: 'django' }])
+    await askFor(201, server, key, 'POST /applications/shop/endpoints', { body })
+  const fine = await examine(env)
+  assert.deepEqual([fine.code, fine.warnings], [0, ['passwords', 'Django sites']])
+  assert.match(fine.text, /checks no signature itself: whoever reaches https:\/\/93\.184\.215\.14 \(shop\)/)
+  const off = "active = 0, disabled_at = 1, disabled_because = 'gone' where dialect = 'django'"
+  await damage(server, `update endpoints set ${off}`)
+  await damage(server, "update endpoints set failing_since = 1 where dialect = 'standard'")
+  const found = await examine(env)
+  assert.deepEqual([found.code, found.warnings], [0, ['passwords', 'events']])
+  assert.match(
+    found.text,
+    /93\.184\.215\.14 of shop .* was switched off on .* \(it answered 410\); http:\/\/127\.0\.0\.1:9 of shop/,
+  )
+  assert.doesNotMatch(found.text, /not-for-the-log/)
+})
 
 test('doctor says that there is no database yet, or that it is empty, and makes none', async () => {
   const folder = mkdtempSync(join(tmpdir(), 'license-doctor-'))

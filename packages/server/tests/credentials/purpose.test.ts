@@ -1,7 +1,8 @@
 import assert from 'node:assert/strict'
 import { after, before, describe, test } from 'node:test'
 import { newSecret, type SecretPrefix, secretHash } from '../../src/credentials/secrets.ts'
-import { makeKey } from '../support/admin.ts'
+import { placeholder } from '../../src/deliveries/dialects/django.ts'
+import { askFor, makeKey } from '../support/admin.ts'
 import { call, signIn } from '../support/calls.ts'
 import { ACME, ANNA, issue, PASSWORD, SMALL_HOUSE } from '../support/house.ts'
 import {
@@ -52,6 +53,8 @@ const KINDS: readonly Kind[] = [
   { name: 'an API key that was never given', home: [], make: async () => newSecret('clk_') },
   { name: 'the hash of an API key', home: [], make: async (server) => secretHash(await makeKey(server)) },
   { name: 'the id of an API key', home: [], make: (server) => stored(server, 'api_keys', 'id') },
+  { name: 'the secret of an endpoint', home: [], make: endpointSecret },
+  { name: 'what stands for a token in events', home: [], make: async () => placeholder('crm', ANNA) },
   { name: 'a UUID', home: [], make: async () => crypto.randomUUID() },
   { name: 'a token with the prefix of a secret', home: [], make: async (s) => swap(await issue(s, ANNA, 'crm')) },
   { name: 'a token without its prefix', home: [], make: async (s) => (await issue(s, ANNA, 'crm')).slice(4) },
@@ -145,6 +148,14 @@ for (const database of databases) {
 async function impersonatedToken(server: TestServer): Promise<string> {
   const body = { token: await oneTimeToken(server, 'crm') }
   return (await call(server, 'POST impersonation-validation/', { body })).body.auth_token
+}
+
+async function endpointSecret(server: TestServer): Promise<string> {
+  const key = await makeKey(server)
+  const line = '/applications/crm/endpoints'
+  const { id, secret } = await askFor(201, server, key, `POST ${line}`, { body: { url: 'https://93.184.215.14/hook' } })
+  await askFor(204, server, key, `DELETE ${line}/${id}`)
+  return secret
 }
 
 async function requestId(server: TestServer): Promise<string> {

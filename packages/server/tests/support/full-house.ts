@@ -7,6 +7,7 @@ import { openDatabase } from '../../src/db/database.ts'
 import type { Environment } from '../commands/run.ts'
 import { askFor, BERT, ACME as MANAGED_ACME, MANAGED_HOUSE, makeKey } from './admin.ts'
 import { signIn } from './calls.ts'
+import { TO_THIS_MACHINE } from './hook-receiver.ts'
 import { ACME, ANNA, issue, PASSWORD, SMALL_HOUSE } from './house.ts'
 import { type DatabaseKind, newDatabase, startServer, type TestServer } from './server.ts'
 import { allTables, type Rows } from './tables.ts'
@@ -58,7 +59,7 @@ export async function fullHouse(kind: DatabaseKind): Promise<FullHouse> {
   const folder = mkdtempSync(join(tmpdir(), 'license-full-'))
   const place = placeAt(folder, await addressFor(kind, folder))
   const { env } = place
-  await using server = await startServer(kind, { house: SMALL_HOUSE, env })
+  await using server = await startServer(kind, { house: SMALL_HOUSE, env: { ...env, ...TO_THIS_MACHINE } })
   await server.seed(MANAGED_HOUSE_BESIDE)
   const key = await makeKey(server)
   const digest = 'A'.repeat(43)
@@ -91,8 +92,20 @@ export async function fullHouse(kind: DatabaseKind): Promise<FullHouse> {
   })
   const oneTime = await server.impersonate({ user: ANNA, company: ACME, application: 'crm', reason: 'A\r\n\u2028call' })
   await sealAll(server.ctx.db, server.ctx.keys)
+  await noteDeliveries(server)
   await noteEvents(server)
   return { ...place, token, oneTime, apiKey: key }
+}
+
+/** Where nobody listens: an endpoint with two secrets, a try that failed, and the last token of a site before 6.2. Gives its secrets. */
+export async function noteDeliveries(server: TestServer): Promise<string[]> {
+  const key = await makeKey(server)
+  const path = '/applications/vault/endpoints'
+  const { id, secret } = await askFor(201, server, key, `POST ${path}`, { body: { url: 'http://127.0.0.1:9/hook' } })
+  const rotated = await askFor(201, server, key, `POST ${path}/${id}/secret`, { body: {} })
+  await askFor(200, server, key, `POST ${path}/${id}/ping`)
+  await askFor(200, server, key, 'PATCH /applications/vault', { body: { django_before_6_2: true } })
+  return [secret, rotated.secret, await issue(server, ANNA, 'vault')]
 }
 
 /** One of each that is told, and something that is not told yet. */

@@ -36,6 +36,7 @@ export const APPLICATION_SHAPE = Type.Object({
   source_networks: Type.Optional(maybe(Type.Array(Type.String(), { description: 'Null: from anywhere' }))),
   django_url: Type.Optional(maybe(Type.String({ description: "Where a Django site has the package's addresses" }))),
   impersonation_url: Type.Optional(maybe(Type.String())),
+  django_before_6_2: Type.Optional(Type.Boolean()),
   created_at: MOMENT,
   updated_at: MOMENT,
 })
@@ -72,6 +73,12 @@ export const FIELDS = {
     maybe(
       address("The application's own page that takes an impersonation's one-time token, by a form's field `token`"),
     ),
+  ),
+  django_before_6_2: optional(
+    Type.Boolean({
+      description:
+        'A Django site with a django-cloudspotlicense before 6.2, which finds the user of an event by the token that it stored last: each last token is kept, sealed',
+    }),
   ),
 }
 export const NAME = text('For people', 200)
@@ -256,6 +263,7 @@ async function asChanges(ctx: Context, body: Given) {
     sourceNetworks: body.source_networks,
     djangoUrl: await readDjangoUrl(ctx, body.django_url),
     impersonationUrl: readAddress('/body/impersonation_url', body.impersonation_url, readFormAddress),
+    isDjangoBefore62: body.django_before_6_2,
   }
 }
 
@@ -290,6 +298,7 @@ function showApplication(power: Power, application: ManagedApplication): Static<
           source_networks: application.sourceNetworks === null ? null : [...application.sourceNetworks],
           django_url: application.djangoUrl,
           impersonation_url: application.impersonationUrl,
+          django_before_6_2: application.isDjangoBefore62,
         }
       : {}),
     created_at: moment(application.createdAt),

@@ -6,6 +6,8 @@ import { auditRoutes } from './audit.ts'
 import { auditExportRoutes } from './audit-export.ts'
 import { companiesRoutes } from './companies.ts'
 import { compileLate } from './compilers.ts'
+import { deliveriesRoutes } from './deliveries.ts'
+import { endpointsRoutes } from './endpoints.ts'
 import { explainRoutes } from './explain.ts'
 import { exportRoutes } from './export.ts'
 import { grantsRoutes } from './grants.ts'
@@ -46,5 +48,7 @@ export function adminRoutes(ctx: Context): (app: FastifyInstance) => Promise<voi
     exportRoutes(app, ctx)
     auditExportRoutes(app, ctx)
     statisticsRoutes(app, ctx)
+    endpointsRoutes(app, ctx)
+    deliveriesRoutes(app, ctx)
   }
 }

@@ -1,6 +1,7 @@
 import type { FastifyInstance } from 'fastify'
 import { Type } from 'typebox'
 import type { Context } from '../../context.ts'
+import { forgetLastToken } from '../../credentials/last-token-store.ts'
 import { requireSession } from '../../credentials/sessions.ts'
 import { revokeTokenByHash } from '../../credentials/token-store.ts'
 import { AppError } from '../../errors.ts'
@@ -19,7 +20,10 @@ export function signOutRoute(app: FastifyInstance, ctx: Context): void {
     const { tokenHash, token } = await requireSession(ctx, readClaim(request))
     const revoked =
       token.onlyCompanyId === null
-        ? await ctx.db.transaction((tx) => revokeTokenByHash(tx, tokenHash, ctx.now()))
+        ? await ctx.db.transaction(async (tx) => {
+            await forgetLastToken(tx, tokenHash)
+            return revokeTokenByHash(tx, tokenHash, ctx.now())
+          })
         : await leaveImpersonation(ctx, tokenHash, { id: request.id, source: request.ip })
     if (!revoked) throw new AppError('invalid_token')
     return {}

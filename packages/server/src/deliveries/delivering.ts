@@ -1,0 +1,148 @@
+import { randomUUID } from 'node:crypto'
+import type { Context } from '../context.ts'
+import { claimDeliveries, type DeliveryRow, type Due, giveBack, listDue } from './delivery-store.ts'
+import { findActiveEndpoint } from './endpoint-store.ts'
+import { fanOut } from './fan-out.ts'
+import { Paces } from './paces.ts'
+import { resendSome } from './resend.ts'
+import { send } from './send.ts'
+import { settle } from './settle.ts'
+
+/** A call takes 15 seconds at most, and a site may be asked twice: whoever holds one longer is dead. */
+const LEASE_MS = 45_000
+/** What other nodes wrote is seen after that at the latest. */
+const POLL_MS = 500
+/** Between two looks, however much there is to do. */
+const LEAST_MS = 20
+
+/** Takes what is due again and again, and sends it, beside the requests. Nothing that happens is its own: killed anywhere, others go on. */
+export class Delivering {
+  readonly #ctx: Context
+  readonly #paces = new Paces()
+  readonly #sending = new Set<Promise<void>>()
+  readonly #ending = new AbortController()
+  #wake: () => void = () => undefined
+  #isWoken = false
+  readonly #loop: Promise<void>
+  readonly #unhook: () => void
+
+  constructor(ctx: Context) {
+    this.#ctx = ctx
+    this.#unhook = ctx.outbox.onEvents(() => this.wake())
+    this.#loop = this.#run()
+  }
+
+  /** Looks at once: something was stored. */
+  wake(): void {
+    this.#isWoken = true
+    this.#wake()
+  }
+
+  /** What is under way is broken off and given back: another node sends it, or this one when it starts again. */
+  async stop(): Promise<void> {
+    this.#unhook()
+    this.#ending.abort()
+    this.#wake()
+    await this.#loop
+    await Promise.all(this.#sending)
+  }
+
+  async #run(): Promise<void> {
+    while (!this.#ending.signal.aborted) {
+      this.#isWoken = false
+      const since = performance.now()
+      await this.#look().catch((error: unknown) =>
+        this.#ctx.log.warn({ job: 'deliver', err: error }, 'a job failed; it is tried again'),
+      )
+      await this.#wait(LEAST_MS - (performance.now() - since))
+      if (!this.#isWoken) await this.#wait(POLL_MS)
+    }
+  }
+
+  async #wait(ms: number): Promise<void> {
+    if (ms <= 0 || this.#ending.signal.aborted) return
+    let timer: NodeJS.Timeout | undefined
+    await new Promise<void>((resolve) => {
+      this.#wake = resolve
+      timer = setTimeout(resolve, ms).unref()
+    })
+    clearTimeout(timer)
+  }
+
+  async #look(): Promise<void> {
+    const due = await listDue(this.#ctx.db.read)
+    this.#paces.keepOnly(new Set(due.map(({ id }) => id)))
+    for (const each of due) {
+      if (this.#ending.signal.aborted) return
+      // One endpoint's trouble is not the others'.
+      try {
+        if (await this.#serve(each)) this.#isWoken = true
+      } catch (error) {
+        this.#ctx.log.warn({ job: 'deliver', endpoint: each.id, err: error }, 'an endpoint could not be served')
+      }
+    }
+  }
+
+  /** Tells whether there may be more at once. */
+  async #serve(due: Due): Promise<boolean> {
+    const isMore = due.lastSeq >= due.nextSeq && (await fanOut(this.#ctx, due))
+    // When nothing else waits, so that what happens today goes first.
+    const isIdle = due.dueAt === null || due.dueAt > this.#ctx.now()
+    if (isIdle && due.resendPlace !== null) {
+      await resendSome(this.#ctx, due)
+      return true
+    }
+    const isDue = due.lastSeq >= due.nextSeq || (due.dueAt !== null && due.dueAt <= this.#ctx.now())
+    const room = isDue ? this.#paces.room(due.id, this.#ctx.now()) : 0
+    if (room === 0) return isMore
+    const now = this.#ctx.now()
+    const claim = randomUUID()
+    const claimed = await this.#ctx.db.transaction(
+      (tx) =>
+        claimDeliveries(tx, this.#ctx.db.kind, {
+          endpointId: due.id,
+          claim,
+          now,
+          until: now + LEASE_MS,
+          limit: room,
+        }),
+      { isDurable: false },
+    )
+    for (const delivery of claimed) this.#begin(delivery)
+    return isMore
+  }
+
+  #begin(delivery: DeliveryRow): void {
+    this.#paces.begin(delivery.endpoint_id)
+    const sending = this.#send(delivery)
+      .catch((error: unknown) => {
+        this.#paces.leave(delivery.endpoint_id)
+        this.#ctx.log.warn({ job: 'deliver', delivery: delivery.id, err: error }, 'a delivery could not be settled')
+      })
+      .finally(() => {
+        this.#sending.delete(sending)
+        this.wake()
+      })
+    this.#sending.add(sending)
+  }
+
+  async #send(delivery: DeliveryRow): Promise<void> {
+    const endpoint = await findActiveEndpoint(this.#ctx.db.read, delivery.endpoint_id)
+    const { signal } = this.#ending
+    // Switched off since it was claimed: it waits until somebody switches it on.
+    const tried = endpoint && !signal.aborted ? await send(this.#ctx, endpoint, delivery, { signal }) : undefined
+    if (!endpoint || !tried || (signal.aborted && tried.verdict === 'again')) {
+      await giveBack(this.#ctx, delivery)
+      this.#paces.leave(delivery.endpoint_id)
+      return
+    }
+    await settle(this.#ctx, endpoint, delivery, tried)
+    const isTaken = tried.verdict === 'delivered' || tried.verdict === 'nothing'
+    this.#paces.end(delivery.endpoint_id, { isTaken, asked: asksForAll(tried) ? tried.asked : 0, now: this.#ctx.now() })
+  }
+}
+
+/** Of these answers, Retry-After is meant for every request. */
+function asksForAll({ status }: { status: number | null }): boolean {
+  return status === 429 || status === 503
+}
