@@ -19,6 +19,7 @@ import { Roles } from './roles.ts'
 import { Seats } from './seats.ts'
 import { StatisticsOfHouse } from './statistics.ts'
 import { Tokens } from './tokens.ts'
+import { UpstreamOfHouse } from './upstream.ts'
 import { Users } from './users.ts'
 
 /**
@@ -51,6 +52,7 @@ export class LicenseAdmin {
   readonly impersonations: Impersonations
   readonly imports: Imports
   readonly statistics: StatisticsOfHouse
+  readonly upstream: UpstreamOfHouse
   readonly #connection: AdminConnection
 
   /** @throws TypeError for an option that can't be right */
@@ -75,6 +77,7 @@ export class LicenseAdmin {
     this.impersonations = new Impersonations(connection)
     this.imports = new Imports(connection)
     this.statistics = new StatisticsOfHouse(connection)
+    this.upstream = new UpstreamOfHouse(connection)
   }
 
   /** The server's address, without `/api/v1`. */

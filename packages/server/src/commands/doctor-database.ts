@@ -15,6 +15,7 @@ import { ringPlace } from '../keys/house-keys.ts'
 import { type Check, fault, ok, some } from './doctor-check.ts'
 import { checkRing } from './doctor-keys.ts'
 import { checkTrees } from './doctor-trees.ts'
+import { checkUpstream } from './doctor-upstream.ts'
 
 /** Nothing of ours is older: a clock before it is wrong. */
 const FIRST_RELEASE = Date.UTC(2026, 0, 1)
@@ -67,6 +68,9 @@ async function checkHouse(config: Config, database: Database, now: number): Prom
     await attempt('permissions', () => checkTrees(read)),
     await attempt('secrets', () => checkSecrets(config, database)),
     await attempt('passwords', () => checkPasswords(database)),
+    ...(await checkUpstream(config, read, now).catch((error) => [
+      fault('upstream', `it can't be checked: ${whatFailed(error)}.`),
+    ])),
     await attempt('house', () => countAll(database)),
   )
   return checks

@@ -9,6 +9,7 @@ import { managed } from './migrations/0004-managed.ts'
 import { manifestImports } from './migrations/0005-manifest-imports.ts'
 import { impersonation } from './migrations/0006-impersonation.ts'
 import { events } from './migrations/0007-events.ts'
+import { upstream } from './migrations/0009-upstream.ts'
 import { schemaDialects } from './migrations/dialect.ts'
 
 /** The oldest version of this program that may run on the schema it makes, as a number that grows with each release. */
@@ -30,6 +31,7 @@ export function allSteps(kind: Database['kind']): Steps {
     '0005-manifest-imports': manifestImports(dialect),
     '0006-impersonation': impersonation(dialect),
     '0007-events': events(dialect),
+    '0009-upstream': upstream(dialect),
   }
 }
 

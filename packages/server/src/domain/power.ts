@@ -26,6 +26,7 @@ export const NOUNS = [
   'export',
   'statistics',
   'impersonations',
+  'upstream',
 ] as const
 export type Noun = (typeof NOUNS)[number]
 export type Access = 'read' | 'write'

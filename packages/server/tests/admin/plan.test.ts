@@ -83,6 +83,7 @@ const QUERIES: Record<string, string[]> = {
     '?application=bench',
     `?user=${USER}&company=${COMPANY}&live=true`,
   ],
+  '/upstream/users': ['?state=moved', '?state=waiting'],
   '/statistics': [`?company=${COMPANY}`, '?application=bench'],
 }
 

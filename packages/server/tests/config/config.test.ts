@@ -39,6 +39,7 @@ test('without a setting it serves here only, on port 8000, from ./data', () => {
     publicUrl: 'http://localhost:8000',
     trustedProxies: [],
     allowedNetworks: [],
+    upstream: undefined,
     logLevel: 'info',
     timeZone: 'UTC',
     metrics: undefined,

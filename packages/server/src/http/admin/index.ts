@@ -17,6 +17,7 @@ import { membersRoutes } from './members.ts'
 import { rolesRoutes } from './roles.ts'
 import { guard } from './route.ts'
 import { statisticsRoutes } from './statistics.ts'
+import { upstreamRoutes } from './upstream.ts'
 import { usersRoutes } from './users.ts'
 
 /** Where the admin API is. */
@@ -46,5 +47,6 @@ export function adminRoutes(ctx: Context): (app: FastifyInstance) => Promise<voi
     exportRoutes(app, ctx)
     auditExportRoutes(app, ctx)
     statisticsRoutes(app, ctx)
+    upstreamRoutes(app, ctx)
   }
 }
