@@ -27,7 +27,7 @@ export async function createCompany(ctx: Context, by: By, wanted: NewCompany): P
 export async function createCompanyIn(ctx: Context, tx: Tx, by: By, wanted: NewCompany): Promise<StoredCompany> {
   const { name, isActive, allowsImpersonation } = wanted
   const id = wanted.id ?? uuid()
-  await oneAtATime(ctx, tx)
+  await holdCompanyNames(ctx, tx)
   if (await isCompanyName(tx, name)) throw nameTaken(name)
   if (await findCompany(tx, id)) throw new AppError('id_taken', { detail: 'There is a company with this id.' })
   await insertCompany(tx, { id, name, isActive, allowsImpersonation, now: ctx.now() })
@@ -48,7 +48,7 @@ export async function changeCompany(
   changes: { name?: string | undefined; isActive?: boolean | undefined; allowsImpersonation?: boolean | undefined },
 ): Promise<StoredCompany> {
   return actInTransaction(ctx, by, async (tx) => {
-    await oneAtATime(ctx, tx)
+    await holdCompanyNames(ctx, tx)
     const stored = requireCompany(await lockCompany(tx, ctx.db.kind, id))
     const { name = stored.name, isActive = stored.isActive } = changes
     const { allowsImpersonation = stored.allowsImpersonation } = changes
@@ -80,7 +80,8 @@ function told({
 /** Any number of ours. No constraint holds names apart: houses of before may have two of one. */
 const NAMES_LOCK = 7_313_004
 
-async function oneAtATime(ctx: Context, tx: Tx): Promise<void> {
+/** One act at a time makes or names companies, until its transaction ends. */
+export async function holdCompanyNames(ctx: Context, tx: Tx): Promise<void> {
   if (ctx.db.kind === 'postgres') await sql`select pg_advisory_xact_lock(${sql.lit(NAMES_LOCK)})`.execute(tx)
 }
 

@@ -10,7 +10,7 @@ import { giveSeatIn } from '../access/seats.ts'
 import { actorReference, type By } from '../audit/actor.ts'
 import { auditMany, type Happened } from '../audit/write.ts'
 import type { Context } from '../context.ts'
-import { createCompanyIn } from '../credentials/company-acts.ts'
+import { createCompanyIn, holdCompanyNames } from '../credentials/company-acts.ts'
 import { addMemberIn } from '../credentials/members.ts'
 import type { Tx } from '../db/database.ts'
 import { STANDS } from '../db/tables.ts'
@@ -25,7 +25,7 @@ import type { ToldCompany } from './read-answer.ts'
 import { findAnyMembership, listCompaniesNamed, wasSeatTaken } from './upstream-store.ts'
 
 /** Why something that the old server told was not taken over. Public: added, never renamed. */
-export type Why =
+type Why =
   | 'no_use_app'
   | 'company_off'
   | 'company_unknown'
@@ -47,7 +47,7 @@ export type LeftOut = { why: Why; what: string }
 type Wish = { user: StoredUser; isNew: boolean; applicationId: string; told: { companies: readonly ToldCompany[] } }
 
 const ALWAYS = { startsAt: START_OF_TIME, endsAt: END_OF_TIME }
-export const LICENSE_NOTE = 'Made by the switch-over: what the old server told of this company.'
+const LICENSE_NOTE = 'Made by the switch-over: what the old server told of this company.'
 /** Databases take so many values at once. */
 const A_STATEMENT = 200
 
@@ -59,19 +59,25 @@ export async function moveRights(
   { user, isNew, applicationId, told }: Wish,
 ): Promise<{ companies: string[]; leftOut: LeftOut[] }> {
   const leftOut: LeftOut[] = []
+  const opened = new Map<string, readonly string[]>()
+  for (const company of told.companies) {
+    const companyId = await openCompany(ctx, tx, by, { user, isNew, applicationId }, company, leftOut)
+    if (companyId !== undefined) opened.set(companyId, company.slugs)
+    // Of somebody with very many, others have their turn between two.
+    await setImmediate()
+  }
   const companies: string[] = []
   await holdTree(tx, ctx.db.kind, applicationId)
   const tree = await loadTree(tx, applicationId)
-  for (const company of told.companies) {
-    const companyId = await openCompany(ctx, tx, by, { user, isNew, applicationId }, company, leftOut)
-    if (companyId === undefined) continue
+  // In one order, in which their licenses are locked.
+  for (const [companyId, slugs] of [...opened].sort(([a], [b]) => (a < b ? -1 : 1))) {
     const of = { userId: user.id, companyId, applicationId }
-    const license = (await findLicense(tx, of)) ?? (await makeLicense(ctx, tx, by, of))
+    const license = await findOrMakeLicense(ctx, tx, by, of)
     const seat = await takeSeat(ctx, tx, by, of, leftOut)
-    if (!seat) continue
-    companies.push(companyId)
-    await giveGrants(ctx, tx, by, of, seat, readSlugs(tree, license, of.userId, company.slugs, leftOut))
-    // Of somebody with very many, others have their turn between two.
+    if (seat) {
+      companies.push(companyId)
+      await giveGrants(ctx, tx, by, of, seat, readSlugs(tree, license, of.userId, slugs, leftOut))
+    }
     await setImmediate()
   }
   return { companies, leftOut }
@@ -89,7 +95,7 @@ async function openCompany(
   const leave = (why: Why) => void leftOut.push({ why, what: told.id ?? told.name })
   // By the protocol it is in every list; without it nobody may use the application.
   if (!told.slugs.includes(ROOT)) return leave('no_use_app')
-  const found = told.id === undefined ? await findByName(tx, told.name) : await findCompany(tx, told.id)
+  const found = await findTold(ctx, tx, told)
   if (found && !found.isActive) return leave('company_off')
   const id = found?.id ?? told.id
   // An id that we made would not be the one that other applications know the company by.
@@ -107,15 +113,33 @@ async function openCompany(
   return id
 }
 
+/** Where there is none of this id, none can come in until the transaction ends: of one company's first users one makes it. */
+async function findTold(ctx: Context, tx: Tx, { id, name }: ToldCompany) {
+  if (id === undefined) return findByName(tx, name)
+  const found = await findCompany(tx, id)
+  if (found) return found
+  await holdCompanyNames(ctx, tx)
+  return findCompany(tx, id)
+}
+
 async function findByName(tx: Tx, name: string): Promise<{ id: string; isActive: boolean } | undefined> {
   const [company, ...more] = await listCompaniesNamed(tx, name)
   return more.length === 0 ? company : undefined
 }
 
-/** Of a company that has none for the application: it bounds nothing, as nothing bounded it here before. */
-function makeLicense(ctx: Context, tx: Tx, by: By, key: SeatOf): Promise<StoredLicense> {
+/** Of a company that has none for the application one is made, which bounds nothing, as nothing bounded it here before. */
+async function findOrMakeLicense(ctx: Context, tx: Tx, by: By, key: SeatOf): Promise<StoredLicense> {
+  const found = await findLicense(tx, key)
+  if (found) return found
   const terms = { ...ALWAYS, graceDays: 0, seats: null, isSuspended: false, includes: 'all', roles: [] } as const
-  return createLicenseIn(ctx, tx, by, key, { ...terms, note: LICENSE_NOTE })
+  try {
+    return await createLicenseIn(ctx, tx, by, key, { ...terms, note: LICENSE_NOTE })
+  } catch (error) {
+    // Another of the company's users was first.
+    const license = error instanceof AppError && error.code === 'already_there' ? await findLicense(tx, key) : undefined
+    if (!license) throw error
+    return license
+  }
 }
 
 /** Undefined where the license has none left. */
@@ -195,8 +219,11 @@ async function giveGrants(
     await auditMany(ctx, tx, by, happened.slice(from, from + A_STATEMENT))
 }
 
+/** Of one answer, in an entry of the audit and in the notes: these stay readable and leave room for others. */
+export const MAX_TOLD = 100
+
 /** One row for the like of it, so that an operator sees what is to be done here (`upstream status`). */
 export function noteLeftOut(ctx: Context, applicationId: string, leftOut: readonly LeftOut[]): void {
-  for (const { why, what } of leftOut)
+  for (const { why, what } of leftOut.slice(0, MAX_TOLD))
     ctx.refusals.note('upstream_left_out', applicationId, `${why} ${what}`, ctx.now())
 }

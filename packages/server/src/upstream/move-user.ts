@@ -10,7 +10,7 @@ import { listMemberships } from '../directory/membership-store.ts'
 import { findDeletedEmail, findUserByEmail, lockUser, type StoredUser } from '../directory/user-store.ts'
 import { canonicalEmail } from '../domain/email.ts'
 import { AppError } from '../errors.ts'
-import { type LeftOut, moveRights, noteLeftOut } from './move-rights.ts'
+import { type LeftOut, MAX_TOLD, moveRights, noteLeftOut } from './move-rights.ts'
 import type { Told } from './upstream.ts'
 import { setMoved } from './upstream-store.ts'
 
@@ -36,7 +36,7 @@ export async function findAskable(ctx: Context, db: Db, email: string): Promise<
   return user.isActive && !user.isOperator && !user.isSupport ? { kind: 'known', userId: user.id } : { kind: 'closed' }
 }
 
-export type Move = {
+type Move = {
   /** Canonical. */
   email: string
   applicationId: string
@@ -66,9 +66,10 @@ export async function moveUser(ctx: Context, move: Move): Promise<{ userId: stri
         applicationId,
         data: {
           created: isNew,
-          companies: rights.companies,
+          companies: rights.companies.slice(0, MAX_TOLD),
+          companies_in_all: rights.companies.length,
           left_out: leftOut.slice(0, MAX_TOLD).map(({ why, what }) => ({ why, what })),
-          ...(leftOut.length > MAX_TOLD ? { left_out_more: leftOut.length - MAX_TOLD } : {}),
+          left_out_in_all: leftOut.length,
           other_email_told: canonicalEmail(move.told.profile.email) !== move.email,
         },
       })
@@ -83,9 +84,6 @@ export async function moveUser(ctx: Context, move: Move): Promise<{ userId: stri
     noteLeftOut(ctx, move.applicationId, leftOut)
   }
 }
-
-/** An entry of the audit stays readable. */
-const MAX_TOLD = 100
 
 /** The profile fills what is empty here; the address is the one that was typed, whatever is told. */
 async function lockOrMake(ctx: Context, tx: Tx, { email, told }: Move): Promise<{ user: StoredUser; isNew: boolean }> {

@@ -11,8 +11,8 @@ export type ToldProfile = { email: string; firstName: string; lastName: string; 
 /** What is not of the protocol's form, by the place in the answer: never its content. */
 export class Unreadable extends Error {}
 
-export const MAX_COMPANIES = 1_000
-export const MAX_SLUGS = 20_000
+const MAX_COMPANIES = 1_000
+const MAX_SLUGS = 20_000
 const MAX_SLUG = 100
 /** It goes into a header of ours. */
 const TOKEN = /^[\x21-\x7e]{1,1000}$/

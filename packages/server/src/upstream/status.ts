@@ -8,8 +8,8 @@ const DAYS = 7
 const LEFT_OUT_DAYS = 90
 const MAX_TOLD = 200
 
-export type Failures = { reason: string; application: string; times: number; lastAt: number }
-export type LeftOutNote = { why: string; what: string; application: string; times: number; lastAt: number }
+type Failures = { reason: string; application: string; times: number; lastAt: number }
+type LeftOutNote = { why: string; what: string; application: string; times: number; lastAt: number }
 
 /** How far a switch-over is. */
 export type UpstreamStatus = MoveCounts & {

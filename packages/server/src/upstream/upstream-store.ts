@@ -57,7 +57,7 @@ export async function listCompaniesNamed(db: Db, name: string): Promise<{ id: st
   return rows.map((row) => ({ id: row.id, isActive: row.active === 1 }))
 }
 
-export type MovedUser = { id: string; email: string; movedAt: number; movedBy: string | null }
+type MovedUser = { id: string; email: string; movedAt: number; movedBy: string | null }
 export type MovedPlace = { movedAt: number; id: string }
 
 /** Who has moved, the last one first. */
@@ -77,7 +77,7 @@ export async function listMoved(
   return rows.map((row) => ({ id: row.id, email: row.email, movedAt: row.moved_at ?? 0, movedBy: row.moved_by }))
 }
 
-export type WaitingUser = { id: string; email: string; isActive: boolean }
+type WaitingUser = { id: string; email: string; isActive: boolean }
 
 /** Who is known here and has no password yet, by address. */
 export async function listWaiting(

@@ -7,7 +7,7 @@ import { readProfile, readSignIn, type ToldCompany, type ToldProfile, Unreadable
 /** What the old server said of a name and a password. */
 export type Told = 'refused' | { companies: readonly ToldCompany[]; profile: ToldProfile }
 
-export type UpstreamOptions = {
+type UpstreamOptions = {
   /** Without `/api/v1`. */
   url: string
   allowedNetworks: readonly string[]
@@ -19,7 +19,7 @@ export type UpstreamOptions = {
 }
 
 /** So that whoever waited for a turn and a hashing is still answered in time. */
-const TIMEOUT_MS = 6_000
+const TIMEOUT_MS = 5_000
 const CONNECT_MS = 3_000
 /** A sign-in's answer has the permissions of all companies. */
 const MAX_ANSWER = 1_048_576
