@@ -247,3 +247,28 @@ if (databases.includes('postgres')) {
     assert.equal((await actsOf(one)).filter(({ act }) => act === 'user.moved').length, 1)
   })
 }
+
+if (databases.includes('postgres')) {
+  test('two first users of a new company at once on two servers: one makes it with its license, both come in', async () => {
+    const people = [MIA, 'max@acme.test']
+    const companies = [oldCompany(ACME, 'ACME', 'create_invoice'), oldCompany(GLOBEX, 'Globex')]
+    await using old = await startOldServer(
+      Object.fromEntries(people.map((email) => [email, oldUser(email, companies)])),
+    )
+    await using one = await startServer('postgres', { house: NEW_HOUSE, env: old.env })
+    const { database } = one.config
+    assert.ok(database.kind === 'postgres')
+    const env = { ...old.env, LICENSE_DATABASE_URL: database.url, LICENSE_KEYS_FILE: ringFile(one) }
+    await using two = await startServer('postgres', { env })
+    const replies = await Promise.all(people.map((email, at) => signIn(at === 0 ? one : two, email, OLD_PASSWORD)))
+    for (const reply of replies) {
+      assert.equal(reply.status, 200, reply.text)
+      assert.equal(reply.body.permissions.length, 2)
+    }
+    const licenses = await one.ctx.db.read.selectFrom('licenses').selectAll().where('company_id', '=', ACME).execute()
+    assert.deepEqual(
+      licenses.map(({ seats_held }) => seats_held),
+      [2],
+    )
+  })
+}
