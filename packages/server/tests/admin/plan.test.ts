@@ -183,6 +183,7 @@ async function sqliteFaults(db: Database, { sql: text, parameters }: CompiledQue
     const name = /^SCAN (\w+)/.exec(step)?.[1]
     if (name === undefined || !GROWING.includes(tables.get(name) ?? '')) return false
     // Only a list of all goes from the beginning of an index, in its order, up to its limit.
+    if (/ INDEX users_without_password$/.test(step)) return !/ limit \?/.test(text)
     const isSorted = steps.some((each) => each.startsWith('USE TEMP B-TREE'))
     return isSorted || !/ limit \?/.test(text) || /\w/.test(conditionsOf(text))
   })
