@@ -1,14 +1,14 @@
 import { setImmediate } from 'node:timers/promises'
 import { v7 as uuid } from 'uuid'
 import { type LoadedTree, loadTree } from '../access/given-permissions.ts'
-import { insertGrant } from '../access/grant-store.ts'
+import { insertGrants } from '../access/grant-store.ts'
 import { findLicense, type StoredLicense } from '../access/license-store.ts'
 import { createLicenseIn } from '../access/licenses.ts'
 import { holdTree } from '../access/role-store.ts'
 import { findSeat, type Seat, type SeatOf, seatKey } from '../access/seat-store.ts'
 import { giveSeatIn } from '../access/seats.ts'
 import { actorReference, type By } from '../audit/actor.ts'
-import { auditMany, type Happened } from '../audit/write.ts'
+import { auditMany } from '../audit/write.ts'
 import type { Context } from '../context.ts'
 import { createCompanyIn, holdCompanyNames } from '../credentials/company-acts.ts'
 import { addMemberIn } from '../credentials/members.ts'
@@ -180,6 +180,7 @@ function readSlugs(
   })
 }
 
+/** Of a seat that is new: it has none yet. */
 async function giveGrants(
   ctx: Context,
   tx: Tx,
@@ -188,35 +189,35 @@ async function giveGrants(
   seat: Seat,
   permissions: readonly { slug: string; id: number }[],
 ): Promise<void> {
-  const happened: Happened[] = []
-  for (const { slug, id: item } of permissions) {
-    const id = uuid()
-    const isNew = await insertGrant(tx, {
-      id,
-      ...seatKey(of),
-      seat: seat.number,
-      permission_id: item,
-      role_id: null,
-      item,
-      starts_at: START_OF_TIME,
-      ends_at: END_OF_TIME,
-      reason: '',
-      granted_by: actorReference(by.actor),
-      granted_at: ctx.now(),
-      revoked_at: STANDS,
-      ended_with_seat: 0,
-    })
-    if (!isNew) continue
-    happened.push({
-      act: 'grant.given',
+  for (let from = 0; from < permissions.length; from += A_STATEMENT) {
+    const given = permissions.slice(from, from + A_STATEMENT).map((each) => ({ ...each, grant: uuid() }))
+    await insertGrants(
+      tx,
+      given.map(({ grant, id }) => ({
+        id: grant,
+        ...seatKey(of),
+        seat: seat.number,
+        permission_id: id,
+        role_id: null,
+        item: id,
+        starts_at: START_OF_TIME,
+        ends_at: END_OF_TIME,
+        reason: '',
+        granted_by: actorReference(by.actor),
+        granted_at: ctx.now(),
+        revoked_at: STANDS,
+        ended_with_seat: 0,
+      })),
+    )
+    const happened = given.map(({ grant, slug }) => ({
+      act: 'grant.given' as const,
       target: { kind: 'user', id: of.userId },
       companyId: of.companyId,
       applicationId: of.applicationId,
-      data: { grant: id, permission: slug, starts_at: START_OF_TIME, ends_at: END_OF_TIME },
-    })
+      data: { grant, permission: slug, starts_at: START_OF_TIME, ends_at: END_OF_TIME },
+    }))
+    await auditMany(ctx, tx, by, happened)
   }
-  for (let from = 0; from < happened.length; from += A_STATEMENT)
-    await auditMany(ctx, tx, by, happened.slice(from, from + A_STATEMENT))
 }
 
 /** Of one answer, in an entry of the audit and in the notes: these stay readable and leave room for others. */

@@ -11,7 +11,8 @@ export type ToldProfile = { email: string; firstName: string; lastName: string; 
 /** What is not of the protocol's form, by the place in the answer: never its content. */
 export class Unreadable extends Error {}
 
-const MAX_COMPANIES = 1_000
+/** All of them are stored in one transaction, for which others wait on SQLite. */
+const MAX_COMPANIES = 200
 const MAX_SLUGS = 20_000
 const MAX_SLUG = 100
 /** It goes into a header of ours. */
@@ -31,7 +32,7 @@ export function readSignIn(body: unknown): { token: string; companies: ToldCompa
 
 /** One that is told twice counts as it was told first. */
 function readCompanies(items: readonly unknown[]): ToldCompany[] {
-  if (items.length > MAX_COMPANIES) throw new Unreadable('permissions')
+  if (items.length > MAX_COMPANIES) throw new Unreadable(`permissions: more than ${MAX_COMPANIES} companies`)
   const companies = new Map<string, ToldCompany>()
   for (const [at, item] of items.entries()) {
     const place = `permissions/${at}`
