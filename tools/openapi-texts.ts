@@ -79,6 +79,7 @@ export const TAGS = [
   { name: 'imports', description: 'Moving users in from elsewhere' },
   { name: 'export', description: 'The whole house' },
   { name: 'statistics', description: 'How much of what is used' },
+  { name: 'upstream', description: 'Taking over from another License server' },
   { name: 'health', description: 'For load balancers' },
 ]
 

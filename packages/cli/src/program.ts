@@ -20,6 +20,7 @@ import { seatCommand } from './commands/seat.ts'
 import { statisticsCommand } from './commands/statistics.ts'
 import { tokenCommand } from './commands/token.ts'
 import { typesCommand } from './commands/types.ts'
+import { upstreamCommand } from './commands/upstream.ts'
 import { userCommand } from './commands/user.ts'
 import { whoamiCommand } from './commands/whoami.ts'
 import { CommandError } from './errors.ts'
@@ -48,6 +49,7 @@ const COMMANDS = [
   typesCommand,
   auditCommand,
   statisticsCommand,
+  upstreamCommand,
   importCommand,
   exportCommand,
   completionCommand,

@@ -22,6 +22,8 @@ export type Config = {
   trustedProxies: readonly string[]
   /** Networks that are not public, and where addresses that somebody entered may lead all the same. */
   allowedNetworks: readonly string[]
+  /** The License server that this one takes over from, without `/api/v1` and without a slash at its end. */
+  upstream: string | undefined
   logLevel: LogLevel
   timeZone: string
   metrics: { host: string; port: number } | undefined
@@ -56,6 +58,7 @@ const SETTINGS = [
   'PUBLIC_URL',
   'TRUSTED_PROXIES',
   'ALLOWED_NETWORKS',
+  'UPSTREAM',
   'LOG_LEVEL',
   'TIME_ZONE',
   'METRICS_ADDRESS',
@@ -135,6 +138,7 @@ export function readConfig(env: Record<string, string | undefined>): Config {
     publicUrl: readPublicUrl(text('PUBLIC_URL'), port, faults),
     trustedProxies: readNetworks('TRUSTED_PROXIES', text('TRUSTED_PROXIES'), faults),
     allowedNetworks: readNetworks('ALLOWED_NETWORKS', text('ALLOWED_NETWORKS'), faults),
+    upstream: text('UPSTREAM'),
     logLevel: choice('LOG_LEVEL', LOG_LEVELS, 'info'),
     timeZone: text('TIME_ZONE') ?? 'UTC',
     metrics: readAddress(text('METRICS_ADDRESS'), faults),
@@ -155,6 +159,7 @@ export function readConfig(env: Record<string, string | undefined>): Config {
   if (!isTimeZone(config.timeZone)) {
     faults.push(`LICENSE_TIME_ZONE is "${config.timeZone}": it must be an IANA name such as Europe/Brussels.`)
   }
+  config.upstream = readUpstream(config, faults)
   faults.push(...unknownSettings(env))
   if (faults.length > 0) throw new ConfigError(faults)
   return config
@@ -235,6 +240,28 @@ function readPublicUrl(value: string | undefined, port: number, faults: string[]
   const shown = value.replace(/^.*@/, '…@')
   faults.push(`LICENSE_PUBLIC_URL is "${shown}": it must be an http or https address such as https://license.example.`)
   return `http://localhost:${port}`
+}
+
+/** Its users' passwords go there: in the clear only where the operator opened the network. */
+function readUpstream({ upstream, publicUrl, allowedNetworks }: Config, faults: string[]): string | undefined {
+  if (upstream === undefined) return undefined
+  const url = URL.canParse(upstream) ? new URL(upstream) : undefined
+  const isPlain = url && /^https?:$/.test(url.protocol) && !url.search && !url.hash && !url.username && !url.password
+  // Without what stands before an @: that may be a password.
+  const shown = upstream.replace(/^.*@/, '…@')
+  if (!isPlain) {
+    faults.push(
+      `LICENSE_UPSTREAM is "${shown}": it must be the old server's address, such as https://old-license.example.`,
+    )
+    return undefined
+  }
+  if (url.protocol === 'http:' && allowedNetworks.length === 0)
+    faults.push(
+      `LICENSE_UPSTREAM is "${shown}": it must begin with https://; plain http goes to networks alone that LICENSE_ALLOWED_NETWORKS opens.`,
+    )
+  if (URL.canParse(publicUrl) && new URL(publicUrl).origin === url.origin)
+    faults.push(`LICENSE_UPSTREAM is "${shown}": that is this server itself (LICENSE_PUBLIC_URL).`)
+  return upstream.replace(/\/+$/, '').replace(/\/api\/v1$/, '')
 }
 
 function readNetworks(name: Setting, value: string | undefined, faults: string[]): string[] {

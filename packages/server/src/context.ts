@@ -18,6 +18,8 @@ import { migrate, schemaState, TOO_NEW } from './db/migrate.ts'
 import { CommandError } from './errors.ts'
 import { type HouseKeys, loadHouseKeys } from './keys/house-keys.ts'
 import { Outbox } from './outbox/outbox.ts'
+import { noteDay } from './upstream/notes.ts'
+import { Upstream } from './upstream/upstream.ts'
 
 /** What every act needs: made once per process, by hand, here. */
 export type Context = {
@@ -40,6 +42,8 @@ export type Context = {
   tokenUse: TokenUse
   refusals: Refusals
   outbox: Outbox
+  /** The License server that this one takes over from, where there is one. */
+  upstream: Upstream | undefined
   [Symbol.asyncDispose](): Promise<void>
 }
 
@@ -69,15 +73,16 @@ export async function createContext(config: Config, options: ContextOptions = {}
     const tokenUse = new TokenUse()
     const waitMs = config.hashWaitSeconds * 1000
     const refusals = new Refusals()
+    const now = options.now ?? Date.now
     return {
       config,
       db,
-      now: options.now ?? Date.now,
+      now,
       log,
       keys,
       hasher: new Hasher({ concurrency: config.hashConcurrency, queue: config.hashQueue, waitMs }),
       turns: new Turns({ limit: config.hashQueue, waitMs }),
-      refusalFloor: new RefusalFloor(),
+      refusalFloor: new RefusalFloor(config.upstream === undefined ? {} : { leastMs: UPSTREAM_FLOOR_MS }),
       facts: prepareFacts(db),
       findArrival: prepareArrivals(db),
       issueAtOnce: prepareIssuing(db),
@@ -87,6 +92,7 @@ export async function createContext(config: Config, options: ContextOptions = {}
       tokenUse,
       refusals,
       outbox: new Outbox(),
+      upstream: openUpstream(config, now, refusals),
       async [Symbol.asyncDispose]() {
         try {
           await tokenUse.flush(db)
@@ -101,6 +107,17 @@ export async function createContext(config: Config, options: ContextOptions = {}
     await db.close()
     throw error
   }
+}
+
+/** Most servers say "no" by then: how long a refusal takes does not tell whom another server was asked of. */
+const UPSTREAM_FLOOR_MS = 1_000
+
+function openUpstream(config: Config, now: () => number, refusals: Refusals): Upstream | undefined {
+  const { upstream: url, allowedNetworks } = config
+  if (url === undefined) return undefined
+  const onFailure = (applicationId: string, reason: string) =>
+    noteDay({ refusals, now }, 'upstream_failed', applicationId, reason)
+  return new Upstream({ url, allowedNetworks, now, onFailure })
 }
 
 /** Opening a SQLite file makes it: a command that only looks must not leave an empty one where a folder was mistyped. */

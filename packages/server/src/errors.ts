@@ -49,6 +49,7 @@ export const CATALOGUE = {
   busy: { status: 503, title: 'The server is busy' },
   shutting_down: { status: 503, title: 'The server is closing' },
   database_unavailable: { status: 503, title: 'The database is out of reach' },
+  upstream_unavailable: { status: 503, title: 'The server that this one takes over from does not answer' },
 } as const
 
 export type ErrorCode = keyof typeof CATALOGUE

@@ -27,6 +27,7 @@ const COMMANDS: Record<string, () => Promise<(program: Command) => void>> = {
   export: async () => (await import('./commands/export.ts')).exportCommand,
   import: async () => (await import('./commands/import.ts')).importCommand,
   move: async () => (await import('./commands/move.ts')).moveCommand,
+  upstream: async () => (await import('./commands/upstream.ts')).upstreamCommand,
   doctor: async () => (await import('./commands/doctor.ts')).doctorCommand,
 }
 

@@ -21,6 +21,7 @@ import { Roles } from './roles.ts'
 import { Seats } from './seats.ts'
 import { StatisticsOfHouse } from './statistics.ts'
 import { Tokens } from './tokens.ts'
+import { UpstreamOfHouse } from './upstream.ts'
 import { Users } from './users.ts'
 
 /**
@@ -55,6 +56,7 @@ export class LicenseAdmin {
   readonly statistics: StatisticsOfHouse
   readonly endpoints: Endpoints
   readonly deliveries: Deliveries
+  readonly upstream: UpstreamOfHouse
   readonly #connection: AdminConnection
 
   /** @throws TypeError for an option that can't be right */
@@ -81,6 +83,7 @@ export class LicenseAdmin {
     this.statistics = new StatisticsOfHouse(connection)
     this.endpoints = new Endpoints(connection)
     this.deliveries = new Deliveries(connection)
+    this.upstream = new UpstreamOfHouse(connection)
   }
 
   /** The server's address, without `/api/v1`. */

@@ -18,6 +18,7 @@ import type { RoleCalls } from './roles.ts'
 import type { SeatCalls } from './seats.ts'
 import type { StatisticsCalls } from './statistics.ts'
 import type { TokenCalls } from './tokens.ts'
+import type { UpstreamCalls } from './upstream.ts'
 import type { UserCalls } from './users.ts'
 
 /** Every address of the admin API: what goes there and what comes back. The server's tests hold it against the server's own forms. */
@@ -42,4 +43,5 @@ export interface AdminCalls
     SeatCalls,
     StatisticsCalls,
     TokenCalls,
+    UpstreamCalls,
     UserCalls {}

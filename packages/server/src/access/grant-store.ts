@@ -103,6 +103,11 @@ export async function insertGrant(db: Db, row: Insertable<Tables['grants']>): Pr
   return inserted.numInsertedOrUpdatedRows === 1n
 }
 
+/** Several under a seat that has none yet. */
+export async function insertGrants(db: Db, rows: readonly Insertable<Tables['grants']>[]): Promise<void> {
+  if (rows.length > 0) await db.insertInto('grants').values(rows).execute()
+}
+
 /** False when it was taken away already. */
 export async function revokeGrant(db: Db, companyId: string, id: string, now: number): Promise<boolean> {
   const revoked = await db

@@ -34,21 +34,29 @@ export async function createLicense(
   key: LicenseKey,
   wanted: WantedLicense,
 ): Promise<StoredLicense> {
+  return actInTransaction(ctx, by, (tx) => createLicenseIn(ctx, tx, by, key, wanted))
+}
+
+/** The same, in a transaction that does more. */
+export async function createLicenseIn(
+  ctx: Context,
+  tx: Tx,
+  by: By,
+  key: LicenseKey,
+  wanted: WantedLicense,
+): Promise<StoredLicense> {
   requireGift(by)
-  return actInTransaction(ctx, by, async (tx) => {
-    if (!(await findCompany(tx, key.companyId)))
-      throw new AppError('not_found', { detail: 'There is no such company.' })
-    if (!(await findApplication(tx, key.applicationId)))
-      throw new AppError('not_found', { detail: 'There is no such application.' })
-    const terms = { ...wanted, includesAll: wanted.includes === 'all' }
-    if (!(await insertLicense(tx, key, terms, ctx.now())))
-      throw new AppError('already_there', {
-        detail: 'The company has a license for this application: change that one.',
-      })
-    await storeSets(ctx, tx, key, wanted)
-    await audit(ctx, tx, by, { act: 'license.created', ...ofLicense(key), data: { after: told(wanted) } })
-    return present(await findLicense(tx, key))
-  })
+  if (!(await findCompany(tx, key.companyId))) throw new AppError('not_found', { detail: 'There is no such company.' })
+  if (!(await findApplication(tx, key.applicationId)))
+    throw new AppError('not_found', { detail: 'There is no such application.' })
+  const terms = { ...wanted, includesAll: wanted.includes === 'all' }
+  if (!(await insertLicense(tx, key, terms, ctx.now())))
+    throw new AppError('already_there', {
+      detail: 'The company has a license for this application: change that one.',
+    })
+  await storeSets(ctx, tx, key, wanted)
+  await audit(ctx, tx, by, { act: 'license.created', ...ofLicense(key), data: { after: told(wanted) } })
+  return present(await findLicense(tx, key))
 }
 
 /** Changes the fields that are given. Seats may be lowered below those that are held: then nobody gets one more. @throws AppError `not_found`, `invalid_input` */

@@ -99,7 +99,7 @@ function keyOfWanted(grant: WantedGrant): string {
 }
 
 /** What an answer would contain at this moment, of what the transaction has done so far. */
-async function effectiveIn(ctx: Context, tx: Tx, of: SeatOf): Promise<readonly string[]> {
+export async function effectiveIn(ctx: Context, tx: Tx, of: SeatOf): Promise<readonly string[]> {
   const user = await findUser(tx, of.userId)
   const application = await findApplication(tx, of.applicationId)
   const company = await findCompany(tx, of.companyId)

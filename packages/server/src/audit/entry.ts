@@ -13,6 +13,7 @@ export const ACTS = [
   'user.password_changed',
   'user.signed_out',
   'user.deleted',
+  'user.moved',
   'company.created',
   'company.changed',
   'member.added',

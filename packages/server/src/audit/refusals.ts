@@ -5,6 +5,11 @@ export type RefusalKind =
   | 'token_of_another_application'
   | 'token_without_application'
   | 'one_time_token_of_another_application'
+  /** Of the server that this one takes over from, a day each: who was refused there, and how it failed. */
+  | 'upstream_refused'
+  | 'upstream_failed'
+  /** What it told of somebody and was not taken over. */
+  | 'upstream_left_out'
 
 /** Rows that are kept; the oldest go first. */
 const MAX_ROWS = 10_000

@@ -16,6 +16,7 @@ import { type Check, fault, ok, some } from './doctor-check.ts'
 import { checkDeliveries } from './doctor-deliveries.ts'
 import { checkRing } from './doctor-keys.ts'
 import { checkTrees } from './doctor-trees.ts'
+import { checkUpstream } from './doctor-upstream.ts'
 
 /** Nothing of ours is older: a clock before it is wrong. */
 const FIRST_RELEASE = Date.UTC(2026, 0, 1)
@@ -69,6 +70,9 @@ async function checkHouse(config: Config, database: Database, now: number): Prom
     await attempt('secrets', () => checkSecrets(config, database)),
     await attempt('passwords', () => checkPasswords(database)),
     ...(await attemptAll('events', () => checkDeliveries(read, config.timeZone))),
+    ...(await checkUpstream(config, read, now).catch((error) => [
+      fault('upstream', `it can't be checked: ${whatFailed(error)}.`),
+    ])),
     await attempt('house', () => countAll(database)),
   )
   return checks

@@ -16,27 +16,28 @@ import { AppError } from '../errors.ts'
 import { endCredentials } from './ending.ts'
 import { endBegunImpersonations } from './impersonation-store.ts'
 
+export type NewCompany = { id?: string | undefined; name: string; isActive: boolean; allowsImpersonation: boolean }
+
 /** @throws AppError `already_there`, `id_taken` */
-export async function createCompany(
-  ctx: Context,
-  by: By,
-  wanted: { id?: string | undefined; name: string; isActive: boolean; allowsImpersonation: boolean },
-): Promise<StoredCompany> {
+export async function createCompany(ctx: Context, by: By, wanted: NewCompany): Promise<StoredCompany> {
+  return actInTransaction(ctx, by, (tx) => createCompanyIn(ctx, tx, by, wanted))
+}
+
+/** The same, in a transaction that does more. */
+export async function createCompanyIn(ctx: Context, tx: Tx, by: By, wanted: NewCompany): Promise<StoredCompany> {
   const { name, isActive, allowsImpersonation } = wanted
   const id = wanted.id ?? uuid()
-  return actInTransaction(ctx, by, async (tx) => {
-    await oneAtATime(ctx, tx)
-    if (await isCompanyName(tx, name)) throw nameTaken(name)
-    if (await findCompany(tx, id)) throw new AppError('id_taken', { detail: 'There is a company with this id.' })
-    await insertCompany(tx, { id, name, isActive, allowsImpersonation, now: ctx.now() })
-    await audit(ctx, tx, by, {
-      act: 'company.created',
-      target: { kind: 'company', id },
-      companyId: id,
-      data: { name, active: isActive, allows_impersonation: allowsImpersonation },
-    })
-    return requireCompany(await findCompany(tx, id))
+  await holdCompanyNames(ctx, tx)
+  if (await isCompanyName(tx, name)) throw nameTaken(name)
+  if (await findCompany(tx, id)) throw new AppError('id_taken', { detail: 'There is a company with this id.' })
+  await insertCompany(tx, { id, name, isActive, allowsImpersonation, now: ctx.now() })
+  await audit(ctx, tx, by, {
+    act: 'company.created',
+    target: { kind: 'company', id },
+    companyId: id,
+    data: { name, active: isActive, allows_impersonation: allowsImpersonation },
   })
+  return requireCompany(await findCompany(tx, id))
 }
 
 /** Changes the fields that are given. What was begun by what is switched off ends. @throws AppError `not_found`, `already_there` */
@@ -47,7 +48,7 @@ export async function changeCompany(
   changes: { name?: string | undefined; isActive?: boolean | undefined; allowsImpersonation?: boolean | undefined },
 ): Promise<StoredCompany> {
   return actInTransaction(ctx, by, async (tx) => {
-    await oneAtATime(ctx, tx)
+    await holdCompanyNames(ctx, tx)
     const stored = requireCompany(await lockCompany(tx, ctx.db.kind, id))
     const { name = stored.name, isActive = stored.isActive } = changes
     const { allowsImpersonation = stored.allowsImpersonation } = changes
@@ -79,7 +80,8 @@ function told({
 /** Any number of ours. No constraint holds names apart: houses of before may have two of one. */
 const NAMES_LOCK = 7_313_004
 
-async function oneAtATime(ctx: Context, tx: Tx): Promise<void> {
+/** One act at a time makes or names companies, until its transaction ends. */
+export async function holdCompanyNames(ctx: Context, tx: Tx): Promise<void> {
   if (ctx.db.kind === 'postgres') await sql`select pg_advisory_xact_lock(${sql.lit(NAMES_LOCK)})`.execute(tx)
 }
 

@@ -19,10 +19,18 @@ const DECAY = 0.9
  * began: how long an answer takes tells nobody whether there is an account, nor how its password is stored.
  */
 export class RefusalFloor {
-  #measured = LEAST_MS
-  #floor = LEAST_MS
+  readonly #least: number
+  #measured: number
+  #floor: number
   /** Undefined before the first look: our own scheme is measured even where there is no other. */
   #known: string | undefined
+
+  /** `leastMs`: where some are asked of another server, what that takes. */
+  constructor({ leastMs = LEAST_MS }: { leastMs?: number } = {}) {
+    this.#least = leastMs
+    this.#measured = leastMs
+    this.#floor = leastMs
+  }
 
   /** Milliseconds. */
   get ms(): number {
@@ -39,7 +47,7 @@ export class RefusalFloor {
     for (const scheme of [schemeOf(DECOY.hash), ...schemes.map(readScheme)])
       if (scheme) slowest = Math.max(slowest, await measureScheme(scheme))
     this.#known = known
-    this.#measured = Math.min(MOST_MS, Math.max(LEAST_MS, slowest * MARGIN))
+    this.#measured = Math.min(MOST_MS, Math.max(this.#least, slowest * MARGIN))
     this.#floor = Math.max(this.#floor, this.#measured)
   }
 

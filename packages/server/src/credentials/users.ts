@@ -61,60 +61,69 @@ export async function createUser(ctx: Context, by: By, wanted: NewUser): Promise
   if (wanted.id !== undefined || wanted.takesUpDeleted !== undefined) requireGift(by, { kind: 'house' })
   if (companyId !== undefined) requireGift(by, { kind: 'membership', companyId })
   const hash = wanted.password === undefined ? null : await hashNewPassword(ctx, wanted.password)
+  return actInTransaction(ctx, by, (tx) => createUserIn(ctx, tx, by, { ...wanted, email, companyId, managedBy }, hash))
+}
+
+/** The same of what was checked already, in a transaction that does more. `email` is canonical. */
+export async function createUserIn(
+  ctx: Context,
+  tx: Tx,
+  by: By,
+  wanted: Omit<NewUser, 'password'>,
+  hash: string | null,
+): Promise<StoredUser> {
   const now = ctx.now()
-  const id = wanted.id ?? uuid()
-  return actInTransaction(ctx, by, async (tx) => {
-    if (await findUserByEmail(tx, email)) throw emailTaken(email)
-    if (await isUserId(tx, id)) throw idTaken()
-    await requireNotDeleted(ctx, tx, by, email, wanted.takesUpDeleted)
-    const names = { firstName: wanted.firstName ?? '', lastName: wanted.lastName ?? '' }
-    await storeUser(
-      () =>
-        insertUser(tx, {
-          id,
-          email,
-          first_name: names.firstName,
-          last_name: names.lastName,
-          pin: wanted.pin ?? null,
-          password_hash: hash,
-          password_foreign: 0,
-          active: wanted.isActive === false ? 0 : 1,
-          operator: wanted.isOperator ? 1 : 0,
-          support: wanted.isSupport ? 1 : 0,
-          managed_by: managedBy,
-          sessions_ended_at: 0,
-          created_at: now,
-          updated_at: now,
-          deleted_at: null,
-          deleted_email_hash: null,
-        }),
-      email,
-    )
-    await writeUserTerms(tx, { id, email, ...names })
-    await audit(ctx, tx, by, {
-      act: 'user.created',
-      target: { kind: 'user', id },
-      companyId: own,
-      data: {
-        active: wanted.isActive !== false,
-        operator: wanted.isOperator ?? false,
-        support: wanted.isSupport ?? false,
+  const { id = uuid(), email, companyId, managedBy = null } = wanted
+  if (await findUserByEmail(tx, email)) throw emailTaken(email)
+  if (await isUserId(tx, id)) throw idTaken()
+  await requireNotDeleted(ctx, tx, by, email, wanted.takesUpDeleted)
+  const names = { firstName: wanted.firstName ?? '', lastName: wanted.lastName ?? '' }
+  await storeUser(
+    () =>
+      insertUser(tx, {
+        id,
+        email,
+        first_name: names.firstName,
+        last_name: names.lastName,
+        pin: wanted.pin ?? null,
+        password_hash: hash,
+        password_foreign: 0,
+        active: wanted.isActive === false ? 0 : 1,
+        operator: wanted.isOperator ? 1 : 0,
+        support: wanted.isSupport ? 1 : 0,
         managed_by: managedBy,
-        has_password: hash !== null,
-      },
-      personal: { subject: id, data: { email, first_name: names.firstName, last_name: names.lastName } },
-    })
-    if (companyId !== undefined) {
-      await insertMembership(tx, { userId: id, companyId, role: 'member', isPrimary: true, joinedAt: now })
-      await audit(ctx, tx, by, {
-        act: 'member.added',
-        target: { kind: 'user', id },
-        companyId,
-        data: { role: 'member' },
-      })
-    }
-    return requireStored(await lockUser(tx, ctx.db.kind, id))
+        sessions_ended_at: 0,
+        created_at: now,
+        updated_at: now,
+        deleted_at: null,
+        deleted_email_hash: null,
+      }),
+    email,
+  )
+  await writeUserTerms(tx, { id, email, ...names })
+  await audit(ctx, tx, by, {
+    act: 'user.created',
+    target: { kind: 'user', id },
+    companyId: companyOf(by),
+    data: {
+      active: wanted.isActive !== false,
+      operator: wanted.isOperator ?? false,
+      support: wanted.isSupport ?? false,
+      managed_by: managedBy,
+      has_password: hash !== null,
+    },
+    personal: { subject: id, data: { email, first_name: names.firstName, last_name: names.lastName } },
   })
+  if (companyId !== undefined) {
+    await insertMembership(tx, { userId: id, companyId, role: 'member', isPrimary: true, joinedAt: now })
+    await audit(ctx, tx, by, {
+      act: 'member.added',
+      target: { kind: 'user', id },
+      companyId,
+      data: { role: 'member' },
+    })
+  }
+  return requireStored(await lockUser(tx, ctx.db.kind, id))
 }
 
 /** Changes the fields that are given. @throws AppError `not_found`, `not_allowed`, `invalid_input`, `email_taken`, `email_of_deleted`, `last_operator` */
@@ -183,7 +192,14 @@ async function requireManaging(db: Db, power: Power, user: StoredUser): Promise<
   })
 }
 
-async function writeChanges(ctx: Context, tx: Tx, by: By, stored: StoredUser, wanted: UserChanges): Promise<void> {
+/** Stores what is told and differs. */
+export async function writeChanges(
+  ctx: Context,
+  tx: Tx,
+  by: By,
+  stored: StoredUser,
+  wanted: UserChanges,
+): Promise<void> {
   const after: StoredUser = {
     ...stored,
     email: wanted.email ?? stored.email,

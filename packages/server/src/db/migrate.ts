@@ -10,6 +10,7 @@ import { manifestImports } from './migrations/0005-manifest-imports.ts'
 import { impersonation } from './migrations/0006-impersonation.ts'
 import { events } from './migrations/0007-events.ts'
 import { deliveries } from './migrations/0008-deliveries.ts'
+import { upstream } from './migrations/0009-upstream.ts'
 import { schemaDialects } from './migrations/dialect.ts'
 
 /** The oldest version of this program that may run on the schema it makes, as a number that grows with each release. */
@@ -32,6 +33,7 @@ export function allSteps(kind: Database['kind']): Steps {
     '0006-impersonation': impersonation(dialect),
     '0007-events': events(dialect),
     '0008-deliveries': deliveries(dialect),
+    '0009-upstream': upstream(dialect),
   }
 }
 

@@ -108,6 +108,10 @@ type UsersTable = {
   deleted_at: number | null
   /** Of the address that the deleted user had (keys/keyed-hash.ts), so that it is not taken up again by mistake. */
   deleted_email_hash: string | null
+  /** When the server that this one takes over from agreed to this user's password; null: never. */
+  moved_at: number | null
+  /** By which application that was. */
+  moved_by: string | null
 }
 
 type CompaniesTable = {

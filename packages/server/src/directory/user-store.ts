@@ -74,6 +74,8 @@ export async function eraseUser(db: Db, id: string, emailHash: string, now: numb
       operator: 0,
       support: 0,
       managed_by: null,
+      moved_at: null,
+      moved_by: null,
       updated_at: now,
       deleted_at: now,
       deleted_email_hash: emailHash,

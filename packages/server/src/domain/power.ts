@@ -28,6 +28,7 @@ export const NOUNS = [
   'impersonations',
   'endpoints',
   'deliveries',
+  'upstream',
 ] as const
 export type Noun = (typeof NOUNS)[number]
 export type Access = 'read' | 'write'

@@ -30,7 +30,16 @@ const MAX_BYTES = 65_536
  * whatever its spelling, its DNS or its redirects say, but where LICENSE_ALLOWED_NETWORKS opens it; and it ends in time, with a
  * bounded answer. Rejects for nothing that the other side does. tests/outbound/ holds it.
  */
-export async function callOutside({ url, ...message }: OutsideCall, options: OutsideOptions): Promise<Outcome> {
+export function callOutside(call: OutsideCall, options: OutsideOptions): Promise<Outcome> {
+  return callAddress(call, { ...options, isOperators: false })
+}
+
+/** The same for an address that is a setting, which no record and no request can say: it may lead into the operator's own networks. */
+export function callOperators(call: OutsideCall, options: OutsideOptions): Promise<Outcome> {
+  return callAddress(call, { ...options, isOperators: true })
+}
+
+async function callAddress({ url, ...message }: OutsideCall, options: OutsideOptions): Promise<Outcome> {
   const { timeoutMs = TIMEOUT_MS, connectMs = CONNECT_MS, maxBytes = MAX_BYTES } = options
   const startedAt = performance.now()
   const ms = () => Math.round(performance.now() - startedAt)

@@ -6,6 +6,8 @@ import type { Target } from './target.ts'
 export type WayOptions = {
   /** LICENSE_ALLOWED_NETWORKS: what is the operator's own, and yet may be called. */
   allowedNetworks: readonly string[]
+  /** The address is a setting of the operator's, who may call what is the operator's own; in the clear only where it is opened. */
+  isOperators?: boolean | undefined
   /** Another way to find a host's addresses. */
   resolve?: Resolve | undefined
 }
@@ -25,7 +27,7 @@ const NOT_ENCRYPTED = 'must begin with https://; plain http goes to networks alo
 
 /** Finds a target's addresses and judges every one: a single one that leads inside closes the way. */
 export async function findWay(target: Target, options: WayOptions, signal: AbortSignal): Promise<Way> {
-  const { allowedNetworks, resolve = makeResolve() } = options
+  const { allowedNetworks, isOperators = false, resolve = makeResolve() } = options
   let addresses: string[]
   try {
     addresses = target.isLiteral ? [target.host] : await resolve(target.host, signal)
@@ -35,8 +37,9 @@ export async function findWay(target: Target, options: WayOptions, signal: Abort
   if (addresses.length === 0) return { kind: 'unknown', reason: 'no_address' }
   const own = ownAddresses()
   const reaches = addresses.map((address) => reachOf(address, allowedNetworks, own))
-  if (reaches.includes('closed')) return { kind: 'refused', fault: NOT_OUTSIDE }
-  if (target.url.protocol === 'http:' && reaches.includes('world')) return { kind: 'refused', fault: NOT_ENCRYPTED }
+  if (!isOperators && reaches.includes('closed')) return { kind: 'refused', fault: NOT_OUTSIDE }
+  if (target.url.protocol === 'http:' && !reaches.every((reach) => reach === 'opened'))
+    return { kind: 'refused', fault: NOT_ENCRYPTED }
   return { kind: 'open', addresses: addresses.slice(0, MAX_ADDRESSES) }
 }
 

@@ -10,8 +10,9 @@ import { checkAccess } from './check-access.ts'
 import { checkAccount } from './check-account.ts'
 import { checkAddress } from './check-address.ts'
 import { checkInput, usernameIn } from './check-input.ts'
-import { checkPassword, type Verified, WrongPassword } from './check-password.ts'
+import { checkPassword, type Verified } from './check-password.ts'
 import { type Came, enter } from './enter.ts'
+import { WrongPassword } from './wrong-password.ts'
 
 const MAX_TRIES = 3
 
@@ -22,7 +23,7 @@ export type SignedIn = IssuedToken & { facts: AnswerFacts; answer: Answer }
 /**
  * Signs a user in to the application that asks. Nothing but "wrong" is told before the password was right.
  * @throws AppError `unknown_application`, `application_source_refused`, `application_secret_required`, `invalid_input`,
- * `too_many_attempts`, `bad_credentials`, `account_disabled`, `no_access`, `busy`
+ * `too_many_attempts`, `bad_credentials`, `account_disabled`, `no_access`, `busy`, `upstream_unavailable`
  */
 export async function signIn(ctx: Context, claim: SignInClaim, body: unknown): Promise<SignedIn> {
   const since = performance.now()
@@ -36,7 +37,7 @@ export async function signIn(ctx: Context, claim: SignInClaim, body: unknown): P
   for (let tries = 1; ; tries++) {
     try {
       const came = { since, early: tries === 1 ? early : undefined }
-      return await signInOnce(ctx, id, { password, address }, arrival, came)
+      return await signInOnce(ctx, id, { username, password, address }, arrival, came)
     } catch (error) {
       if (error instanceof WrongPassword) await ctx.refusalFloor.since(error.hashingSince)
       // Two first sign-ins with an imported password are both right: the one that comes second looks at the new string.
@@ -46,19 +47,19 @@ export async function signIn(ctx: Context, claim: SignInClaim, body: unknown): P
   }
 }
 
-type Wish = { password: string; address: string | undefined }
+type Wish = { username: string; password: string; address: string | undefined }
 
 async function signInOnce(
   ctx: Context,
   applicationId: string,
-  { password, address }: Wish,
+  { username, password, address }: Wish,
   { account, counted }: Arrival,
   came: Came,
 ): Promise<SignedIn> {
   const claimant = { userId: account?.id, address }
   using entry = await enter(ctx, applicationId, { claimant, counted }, came)
-  const verified = await checkPassword(ctx, entry, account, password)
-  const { facts, answer } = await checkRights(ctx, entry.attempt, account, applicationId)
+  const verified = await checkPassword(ctx, entry, { account, username, password, applicationId })
+  const { facts, answer } = await checkRights(ctx, entry.attempt, verified.account, applicationId)
   const issued =
     (await issueOnly(ctx, entry.attempt, applicationId, verified, address)) ??
     (await ctx.db.transaction(async (tx) => {

@@ -147,6 +147,8 @@ const CALLS: Record<string, Rightful> = {
   'GET /audit/export': { query: '?format=csv' },
   'GET /audit/state': {},
   'GET /statistics': {},
+  'GET /upstream': {},
+  'GET /upstream/users': { query: '?state=waiting' },
   'GET /impersonations': { query: `?user=${BERT}` },
   'POST /impersonations': { body: { user: BERT, company: ACME, ...crm, reason: 'Ticket 7' } },
   'GET /impersonations/:impersonation': { params: { impersonation: 'as Dora' } },

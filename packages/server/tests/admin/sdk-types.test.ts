@@ -31,6 +31,7 @@ import * as members from '../../src/http/admin/members.ts'
 import { PAGE, pageOf } from '../../src/http/admin/paging.ts'
 import * as roles from '../../src/http/admin/roles.ts'
 import * as statistics from '../../src/http/admin/statistics.ts'
+import * as upstream from '../../src/http/admin/upstream.ts'
 import * as users from '../../src/http/admin/users.ts'
 import { listAdminRoutes } from '../support/admin-routes.ts'
 import { startServer } from '../support/server.ts'
@@ -226,6 +227,11 @@ const FORMS = {
   'GET /statistics': {
     query: Type.Object({ company: optional(ID), application: optional(APPLICATION) }, strict),
     answer: statistics.STATISTICS,
+  },
+  'GET /upstream': { answer: upstream.UPSTREAM },
+  'GET /upstream/users': {
+    query: Type.Object(upstream.QUERY, strict),
+    answer: pageOf(upstream.UPSTREAM_USER),
   },
   'GET /applications/:application/manifest': { answer: manifest.MANIFEST },
   'POST /applications/:application/manifest/plan': { body: manifest.WANTED_MANIFEST, answer: manifest.PLAN },

@@ -205,6 +205,10 @@ for (const database of databases) {
     }
     assert.equal((await admin.audit.state()).retention_days, null)
 
+    const upstream = await admin.upstream.status()
+    assert.deepEqual([upstream.url, upstream.users.moved, upstream.left_out], [null, 0, []])
+    assert.deepEqual(await admin.upstream.users({ state: 'moved' }).toArray(), [])
+
     const figures = await admin.statistics.get({ company: ACME, application: 'crm' })
     assert.deepEqual([figures.company?.id, figures.applications.map(({ id }) => id)], [ACME, ['crm']])
 

@@ -39,6 +39,7 @@ test('without a setting it serves here only, on port 8000, from ./data', () => {
     publicUrl: 'http://localhost:8000',
     trustedProxies: [],
     allowedNetworks: [],
+    upstream: undefined,
     logLevel: 'info',
     timeZone: 'UTC',
     metrics: undefined,
@@ -66,6 +67,7 @@ test('an empty setting is none', () => {
     'TRUSTED_PROXIES',
     'ALLOWED_NETWORKS',
     'METRICS_ADDRESS',
+    'UPSTREAM',
   ]
   const empty = Object.fromEntries(names.map((name) => [`LICENSE_${name}`, ' ']))
   assert.deepEqual(readConfig(empty), readConfig({}))
@@ -100,6 +102,8 @@ const GOOD: [string, string, Partial<Config>][] = [
     { trustedProxies: ['10.0.0.0/8', '192.0.2.7', '2001:db8::/32'] },
   ],
   ['ALLOWED_NETWORKS', '10.20.0.0/16,fd00:1::/64 ,', { allowedNetworks: ['10.20.0.0/16', 'fd00:1::/64'] }],
+  ['UPSTREAM', 'https://old.example', { upstream: 'https://old.example' }],
+  ['UPSTREAM', 'https://old.example/license/api/v1/', { upstream: 'https://old.example/license' }],
   ['LOG_LEVEL', 'debug', { logLevel: 'debug' }],
   ['TIME_ZONE', 'Europe/Brussels', { timeZone: 'Europe/Brussels' }],
   ['METRICS_ADDRESS', '9100', { metrics: { host: '127.0.0.1', port: 9100 } }],
@@ -134,6 +138,11 @@ const WRONG: [string, string[], RegExp][] = [
     'PUBLIC_URL',
     ['license.example', 'ftp://x', 'https://u:canary@x', 'https://x/?a=1', 'https://x/#a', 'javascript:x'],
     /must be an http or https address/,
+  ],
+  [
+    'UPSTREAM',
+    ['old.example', 'ftp://old.example', 'https://u:canary@old.example', 'https://old.example/?a=1'],
+    /must be the old server's address/,
   ],
   [
     'TRUSTED_PROXIES',
@@ -179,6 +188,14 @@ for (const [name, values, sentence] of WRONG) {
     }
   })
 }
+
+test('the server that this one takes over from is asked in the clear only in networks that are opened, and is not this one', () => {
+  const old = { LICENSE_UPSTREAM: 'http://10.1.2.3' }
+  assert.match(faults(old)[0] ?? '', /must begin with https:\/\/; plain http goes to networks alone/)
+  assert.equal(readConfig({ ...old, LICENSE_ALLOWED_NETWORKS: '10.0.0.0/8' }).upstream, 'http://10.1.2.3')
+  const own = { LICENSE_PUBLIC_URL: 'https://license.example', LICENSE_UPSTREAM: 'https://license.example/' }
+  assert.match(faults(own)[0] ?? '', /that is this server itself/)
+})
 
 test('all wrong settings are told at once', () => {
   const env = Object.fromEntries(WRONG.map(([name, [value = '']]) => [`LICENSE_${name}`, value]))

@@ -19,6 +19,7 @@ import { membersRoutes } from './members.ts'
 import { rolesRoutes } from './roles.ts'
 import { guard } from './route.ts'
 import { statisticsRoutes } from './statistics.ts'
+import { upstreamRoutes } from './upstream.ts'
 import { usersRoutes } from './users.ts'
 
 /** Where the admin API is. */
@@ -50,5 +51,6 @@ export function adminRoutes(ctx: Context): (app: FastifyInstance) => Promise<voi
     statisticsRoutes(app, ctx)
     endpointsRoutes(app, ctx)
     deliveriesRoutes(app, ctx)
+    upstreamRoutes(app, ctx)
   }
 }

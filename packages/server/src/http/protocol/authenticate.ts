@@ -50,6 +50,7 @@ export function authenticateRoute(app: FastifyInstance, ctx: Context): void {
             'no_access',
             'body_too_large',
             'too_many_attempts',
+            'upstream_unavailable',
           ],
           headers: { ...CLIENT, ...USER_ADDRESS },
           body: Type.Object({
