@@ -1,9 +1,11 @@
 // npm test [-- PART-OF-A-PATH … --test-name-pattern=NAME …]: all tests, or some, beside a PostgreSQL of their own.
 import { spawn } from 'node:child_process'
 import { once } from 'node:events'
-import { globSync, readFileSync, rmSync } from 'node:fs'
-import { tmpdir } from 'node:os'
+import { globSync, mkdtempDisposableSync, readFileSync } from 'node:fs'
+import { availableParallelism, tmpdir } from 'node:os'
 import { join, matchesGlob } from 'node:path'
+import { makeTemplate } from '../packages/server/tests/support/templates.ts'
+import { bundleForTests } from './bundle.ts'
 import { startPostgres } from './postgres.ts'
 import { root } from './setup.mjs'
 
@@ -31,17 +33,31 @@ if (files.length === 0) {
 async function runTests(files: string[], flags: string[]): Promise<number> {
   // Its data needn't outlive the machine, and without fsync the tests take a fraction of the time.
   await using postgres = await startPostgres({ fsync: false })
-  const skippedFile = join(tmpdir(), `license-skipped-${process.pid}`)
+  using folder = mkdtempDisposableSync(join(tmpdir(), 'license-test-'))
+  const skippedFile = join(folder.path, 'skipped')
+  const programs = await bundleForTests()
+  // Migrated once: each test server has a copy.
+  const template = join(folder.path, 'template.db')
+  await makeTemplate({ kind: 'sqlite', file: template })
+  await makeTemplate({ kind: 'postgres', url: await postgres.createDatabase('template') })
   const reporters = [
     ['spec', 'stdout'],
     [import.meta.resolve('./skipped-reporter.ts'), skippedFile],
   ].flatMap(([reporter, to]) => [`--test-reporter=${reporter}`, `--test-reporter-destination=${to}`])
-  const limits = ['--test-concurrency=2', '--test-timeout=300000']
+  // One more than cores: much of a test is waiting, for a database or for a refusal.
+  const limits = [`--test-concurrency=${Math.min(4, availableParallelism() + 1)}`, '--test-timeout=300000']
   const options = ['--conditions=cloudspot-source', '--test', ...limits, ...reporters, ...flags]
   const tests = spawn(process.execPath, [...options, ...files], {
     cwd: root,
     stdio: 'inherit',
-    env: { ...process.env, TEST_POSTGRES_URL: postgres.url('postgres') },
+    env: {
+      ...process.env,
+      TEST_POSTGRES_URL: postgres.url('postgres'),
+      TEST_POSTGRES_TEMPLATE: 'template',
+      TEST_SQLITE_TEMPLATE: template,
+      TEST_SERVER_PROGRAM: programs.server,
+      TEST_CLI_PROGRAM: programs.cli,
+    },
   })
   for (const signal of ['SIGINT', 'SIGTERM', 'SIGHUP'] as const) process.on(signal, () => tests.kill(signal))
   const [code] = await once(tests, 'exit')
@@ -57,7 +73,5 @@ function readSkipped(file: string): string[] {
   } catch {
     // The tests ended before they could write it; their code tells.
     return []
-  } finally {
-    rmSync(file, { force: true })
   }
 }

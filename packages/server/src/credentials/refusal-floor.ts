@@ -2,7 +2,7 @@ import { setTimeout as sleep } from 'node:timers/promises'
 import type { Db } from '../db/database.ts'
 import { readScheme, schemeOf } from '../domain/password-scheme.ts'
 import { DECOY } from './hasher.ts'
-import { measureScheme } from './password-cost.ts'
+import { SchemeCosts } from './password-cost.ts'
 import { listPasswordSchemes } from './password-scheme-store.ts'
 
 /** Room for a busy machine: what is measured is measured while nothing else is hashed. */
@@ -19,10 +19,15 @@ const DECAY = 0.9
  * began: how long an answer takes tells nobody whether there is an account, nor how its password is stored.
  */
 export class RefusalFloor {
+  readonly #costs: SchemeCosts
   #measured = LEAST_MS
   #floor = LEAST_MS
   /** Undefined before the first look: our own scheme is measured even where there is no other. */
   #known: string | undefined
+
+  constructor(costs = new SchemeCosts()) {
+    this.#costs = costs
+  }
 
   /** Milliseconds. */
   get ms(): number {
@@ -37,7 +42,7 @@ export class RefusalFloor {
     if (known === this.#known) return
     let slowest = 0
     for (const scheme of [schemeOf(DECOY.hash), ...schemes.map(readScheme)])
-      if (scheme) slowest = Math.max(slowest, await measureScheme(scheme))
+      if (scheme) slowest = Math.max(slowest, await this.#costs.of(scheme))
     this.#known = known
     this.#measured = Math.min(MOST_MS, Math.max(LEAST_MS, slowest * MARGIN))
     this.#floor = Math.max(this.#floor, this.#measured)
