@@ -37,9 +37,9 @@ async function runTests(files: string[], flags: string[]): Promise<number> {
   const skippedFile = join(folder.path, 'skipped')
   const programs = await bundleForTests()
   // Migrated once: each test server has a copy.
-  const template = join(folder.path, 'template.db')
+  const template = join(folder.path, 'empty-house.db')
   await makeTemplate({ kind: 'sqlite', file: template })
-  await makeTemplate({ kind: 'postgres', url: await postgres.createDatabase('template') })
+  await makeTemplate({ kind: 'postgres', url: await postgres.createDatabase('empty_house') })
   const reporters = [
     ['spec', 'stdout'],
     [import.meta.resolve('./skipped-reporter.ts'), skippedFile],
@@ -53,7 +53,7 @@ async function runTests(files: string[], flags: string[]): Promise<number> {
     env: {
       ...process.env,
       TEST_POSTGRES_URL: postgres.url('postgres'),
-      TEST_POSTGRES_TEMPLATE: 'template',
+      TEST_POSTGRES_TEMPLATE: 'empty_house',
       TEST_SQLITE_TEMPLATE: template,
       TEST_SERVER_PROGRAM: programs.server,
       TEST_CLI_PROGRAM: programs.cli,
