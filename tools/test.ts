@@ -21,7 +21,8 @@ const flags = given.filter((argument) => argument.startsWith('-'))
 const wanted = given.filter((argument) => !argument.startsWith('-'))
 const files = globSync(everywhere, { cwd: root, exclude: ['**/node_modules'] })
   .filter((file) => wanted.length === 0 || wanted.some((part) => file.includes(part) || matchesGlob(file, part)))
-  .sort()
+  // The longest ones are none of a package's: they come first, so that none of them is left alone at the end.
+  .sort((a, b) => Number(a.startsWith('packages')) - Number(b.startsWith('packages')) || (a < b ? -1 : 1))
 
 if (files.length === 0) {
   console.error(`No test file has ${wanted.map((part) => `"${part}"`).join(' or ')} in its path.`)
