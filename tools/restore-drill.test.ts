@@ -5,11 +5,11 @@ import { chmodSync, mkdirSync, mkdtempSync, rmSync, writeFileSync } from 'node:f
 import { tmpdir } from 'node:os'
 import { delimiter, join } from 'node:path'
 import { test } from 'node:test'
+import { SERVER_PROGRAM } from '../packages/server/tests/support/programs.ts'
 import { freePort } from './free-port.ts'
 import { matches, readBlocks, Shell, stepsOf } from './page.ts'
 import { startPostgres } from './postgres.ts'
 import { findToolFolder } from './postgres-binaries.ts'
-import { root } from './setup.mjs'
 
 const toolFolder = findToolFolder()
 const hasCurl = spawnSync('curl', ['--version']).status === 0
@@ -23,10 +23,9 @@ function makeFolder(): { path: string; bin: string } & Disposable {
   const path = mkdtempSync(join(tmpdir(), 'license-restore-drill-'))
   const bin = join(path, 'bin')
   mkdirSync(bin)
-  const main = join(root, 'packages/server/src/main.ts')
   writeFileSync(
     join(bin, 'license-server'),
-    `#!/bin/sh\nexec '${process.execPath}' --conditions=cloudspot-source '${main}' "$@"\n`,
+    `#!/bin/sh\nexec '${process.execPath}' --conditions=cloudspot-source '${SERVER_PROGRAM}' "$@"\n`,
   )
   chmodSync(join(bin, 'license-server'), 0o755)
   for (const { kind, text } of blocks) {
@@ -38,9 +37,9 @@ function makeFolder(): { path: string; bin: string } & Disposable {
 
 async function follow(heading: string, ports: Record<string, number>, tools: string[]): Promise<number> {
   using folder = makeFolder()
-  const { HOME, LANG } = process.env
+  const { HOME, LANG, NODE_COMPILE_CACHE } = process.env
   const PATH = [folder.bin, ...tools, process.env.PATH].join(delimiter)
-  using shell = new Shell(folder.path, { PATH, HOME, LANG })
+  using shell = new Shell(folder.path, { PATH, HOME, LANG, NODE_COMPILE_CACHE })
   const mine = blocks.filter((block) => block.heading === heading && block.kind === 'console')
   const steps = mine.flatMap(({ text }) => stepsOf(text))
   for (const { command, expected } of steps) {

@@ -1,9 +1,11 @@
 // npm test [-- PART-OF-A-PATH … --test-name-pattern=NAME …]: all tests, or some, beside a PostgreSQL of their own.
 import { spawn } from 'node:child_process'
 import { once } from 'node:events'
-import { globSync, readFileSync, rmSync } from 'node:fs'
-import { tmpdir } from 'node:os'
+import { globSync, mkdtempDisposableSync, readFileSync } from 'node:fs'
+import { availableParallelism, tmpdir } from 'node:os'
 import { join, matchesGlob } from 'node:path'
+import { makeTemplate } from '../packages/server/tests/support/templates.ts'
+import { bundleForTests } from './bundle.ts'
 import { startPostgres } from './postgres.ts'
 import { root } from './setup.mjs'
 
@@ -19,7 +21,8 @@ const flags = given.filter((argument) => argument.startsWith('-'))
 const wanted = given.filter((argument) => !argument.startsWith('-'))
 const files = globSync(everywhere, { cwd: root, exclude: ['**/node_modules'] })
   .filter((file) => wanted.length === 0 || wanted.some((part) => file.includes(part) || matchesGlob(file, part)))
-  .sort()
+  // The longest ones are none of a package's: they come first, so that none of them is left alone at the end.
+  .sort((a, b) => Number(a.startsWith('packages')) - Number(b.startsWith('packages')) || (a < b ? -1 : 1))
 
 if (files.length === 0) {
   console.error(`No test file has ${wanted.map((part) => `"${part}"`).join(' or ')} in its path.`)
@@ -31,17 +34,31 @@ if (files.length === 0) {
 async function runTests(files: string[], flags: string[]): Promise<number> {
   // Its data needn't outlive the machine, and without fsync the tests take a fraction of the time.
   await using postgres = await startPostgres({ fsync: false })
-  const skippedFile = join(tmpdir(), `license-skipped-${process.pid}`)
+  using folder = mkdtempDisposableSync(join(tmpdir(), 'license-test-'))
+  const skippedFile = join(folder.path, 'skipped')
+  const programs = await bundleForTests()
+  // Migrated once: each test server has a copy.
+  const template = join(folder.path, 'empty-house.db')
+  await makeTemplate({ kind: 'sqlite', file: template })
+  await makeTemplate({ kind: 'postgres', url: await postgres.createDatabase('empty_house') })
   const reporters = [
     ['spec', 'stdout'],
     [import.meta.resolve('./skipped-reporter.ts'), skippedFile],
   ].flatMap(([reporter, to]) => [`--test-reporter=${reporter}`, `--test-reporter-destination=${to}`])
-  const limits = ['--test-concurrency=2', '--test-timeout=300000']
+  // One more than cores: much of a test is waiting, for a database or for a refusal.
+  const limits = [`--test-concurrency=${Math.min(4, availableParallelism() + 1)}`, '--test-timeout=300000']
   const options = ['--conditions=cloudspot-source', '--test', ...limits, ...reporters, ...flags]
   const tests = spawn(process.execPath, [...options, ...files], {
     cwd: root,
     stdio: 'inherit',
-    env: { ...process.env, TEST_POSTGRES_URL: postgres.url('postgres') },
+    env: {
+      ...process.env,
+      TEST_POSTGRES_URL: postgres.url('postgres'),
+      TEST_POSTGRES_TEMPLATE: 'empty_house',
+      TEST_SQLITE_TEMPLATE: template,
+      TEST_SERVER_PROGRAM: programs.server,
+      TEST_CLI_PROGRAM: programs.cli,
+    },
   })
   for (const signal of ['SIGINT', 'SIGTERM', 'SIGHUP'] as const) process.on(signal, () => tests.kill(signal))
   const [code] = await once(tests, 'exit')
@@ -57,7 +74,5 @@ function readSkipped(file: string): string[] {
   } catch {
     // The tests ended before they could write it; their code tells.
     return []
-  } finally {
-    rmSync(file, { force: true })
   }
 }

@@ -2,10 +2,12 @@ import { type ChildProcess, spawn } from 'node:child_process'
 import { once } from 'node:events'
 import { setTimeout as sleep } from 'node:timers/promises'
 import { fileURLToPath } from 'node:url'
+import { bundleForTests } from '../../tools/bundle.ts'
 import { ask } from './http.ts'
 import type { Stage } from './stage.ts'
 
-const MAIN = fileURLToPath(new URL('../../packages/server/src/main.ts', import.meta.url))
+/** Drills start it hundreds of times. */
+const { server: MAIN } = await bundleForTests()
 const NODE_ENTRY = fileURLToPath(new URL('./node-entry.ts', import.meta.url))
 const LOG_LENGTH = 200_000
 const READY_WITHIN_MS = 30_000

@@ -4,8 +4,9 @@ import { spawn, spawnSync } from 'node:child_process'
 import { once } from 'node:events'
 import { test } from 'node:test'
 import { MANAGED_HOUSE } from '../../server/tests/support/admin.ts'
+import { CLI_PROGRAM } from '../../server/tests/support/programs.ts'
 import { startServer } from '../../server/tests/support/server.ts'
-import { CommandLine, MAIN, makeFolder } from './support/run.ts'
+import { CommandLine, makeFolder } from './support/run.ts'
 
 const folder = makeFolder()
 
@@ -19,7 +20,7 @@ async function onTerminal(
   presses: [seen: string, key: string][],
   more: Record<string, string> = {},
 ) {
-  const line = `stty cols 80 rows 24; '${process.execPath}' --conditions=cloudspot-source '${MAIN}' ${args}`
+  const line = `stty cols 80 rows 24; '${process.execPath}' --conditions=cloudspot-source '${CLI_PROGRAM}' ${args}`
   const env = { PATH: process.env.PATH, TERM: 'xterm', LICENSE_SERVER: url, LICENSE_API_KEY: cli.key, ...more }
   const child = spawn('script', ['-qec', line, '/dev/null'], { env })
   let screen = ''

@@ -9,6 +9,7 @@ import type { Config } from './config.ts'
 import { type FindArrival, prepareArrivals } from './credentials/arrival.ts'
 import { Hasher } from './credentials/hasher.ts'
 import { type IssueAtOnce, prepareIssuing } from './credentials/issue-token.ts'
+import type { SchemeCosts } from './credentials/password-cost.ts'
 import { RefusalFloor } from './credentials/refusal-floor.ts'
 import { TokenUse } from './credentials/token-use.ts'
 import { Turns } from './credentials/turns.ts'
@@ -54,6 +55,8 @@ export type ContextOptions = {
   migrates?: 'always' | 'when_empty'
   /** For work that nobody waits for at a browser: statements may take as long as they do. */
   isPatient?: boolean
+  /** Where this process measured them before. */
+  schemeCosts?: SchemeCosts
 }
 
 /** Opens the house. @throws CommandError when the database is not one that this program can run on. */
@@ -82,7 +85,10 @@ export async function createContext(config: Config, options: ContextOptions = {}
       keys,
       hasher: new Hasher({ concurrency: config.hashConcurrency, queue: config.hashQueue, waitMs }),
       turns: new Turns({ limit: config.hashQueue, waitMs }),
-      refusalFloor: new RefusalFloor(config.upstream === undefined ? {} : { leastMs: UPSTREAM_FLOOR_MS }),
+      refusalFloor: new RefusalFloor({
+        costs: options.schemeCosts,
+        leastMs: config.upstream === undefined ? undefined : UPSTREAM_FLOOR_MS,
+      }),
       facts: prepareFacts(db),
       findArrival: prepareArrivals(db),
       issueAtOnce: prepareIssuing(db),

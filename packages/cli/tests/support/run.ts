@@ -3,12 +3,10 @@ import { mkdtempSync, rmSync, writeFileSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { after } from 'node:test'
-import { fileURLToPath } from 'node:url'
 import { type Ran, runProgram } from '../../../server/tests/commands/run.ts'
 import { makeKey } from '../../../server/tests/support/admin.ts'
+import { CLI_PROGRAM } from '../../../server/tests/support/programs.ts'
 import type { TestServer } from '../../../server/tests/support/server.ts'
-
-export const MAIN = fileURLToPath(new URL('../../src/main.ts', import.meta.url))
 
 export type More = { env?: Record<string, string>; input?: string }
 
@@ -29,7 +27,7 @@ export class CommandLine {
   }
 
   run(args: readonly string[], { env, input }: More = {}): Promise<Ran> {
-    return runProgram(MAIN, { ...this.#env, ...env }, args, input)
+    return runProgram(CLI_PROGRAM, { ...this.#env, ...env }, args, input)
   }
 
   /** What it printed where it succeeded, with nothing beside it. */

@@ -37,6 +37,7 @@ const TOUCHES: Record<Act, (told: Told) => Touched | null> = {
   // Whoever has no seat is told to nobody; giving one is an act of its own.
   'user.created': NOTHING,
   'user.changed': USER,
+  'user.moved': USER,
   'user.switched_on': USER,
   'user.switched_off': USER,
   'user.password_changed': NOTHING,

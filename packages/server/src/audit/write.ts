@@ -2,6 +2,7 @@ import { randomBytes } from 'node:crypto'
 import { v7 as uuid } from 'uuid'
 import type { Context } from '../context.ts'
 import type { Tx } from '../db/database.ts'
+import { insertsMany } from '../db/insert-many.ts'
 import { actorReference, type Doer } from './actor.ts'
 import { type Act, personalHash } from './entry.ts'
 import { markTouched } from './touched.ts'
@@ -31,14 +32,22 @@ export async function auditMany(ctx: Pick<Context, 'now'>, tx: Tx, by: Doer, all
   // For all at once: asking for a few bytes costs as much as asking for thousands.
   const salts = randomBytes(2 * SALT * all.length)
   const rows = all.map((happened, at) => rowsOf(by, happened, ctx.now(), salts.subarray(2 * SALT * at)))
-  await tx
-    .insertInto('audit_entries')
-    .values(rows.map(({ entry }) => entry))
-    .execute()
-  const personal = rows.flatMap(({ parts }) => parts)
-  if (personal.length > 0) await tx.insertInto('audit_personal').values(personal).execute()
+  await insertEntries(
+    tx,
+    rows.map(({ entry }) => entry),
+  )
+  await insertPersonal(
+    tx,
+    rows.flatMap(({ parts }) => parts),
+  )
   await markTouched(tx, ctx.now(), all)
 }
+
+type Rows = ReturnType<typeof rowsOf>
+const insertEntries = insertsMany((db, rows: readonly Rows['entry'][]) => db.insertInto('audit_entries').values(rows))
+const insertPersonal = insertsMany((db, rows: readonly Rows['parts'][number][]) =>
+  db.insertInto('audit_personal').values(rows),
+)
 
 const SALT = 16
 

@@ -1,7 +1,7 @@
 import { pbkdf2Sync } from 'node:crypto'
 import { setImmediate } from 'node:timers/promises'
 import { hash as bcryptHash } from '@node-rs/bcrypt'
-import { type PasswordScheme, PBKDF2 } from '../domain/password-scheme.ts'
+import { type PasswordScheme, PBKDF2, writeScheme } from '../domain/password-scheme.ts'
 import { hashPassword, OURS } from './password-hash.ts'
 
 const TIMES = 3
@@ -9,8 +9,21 @@ const TIMES = 3
 const PART_OF_ITERATIONS = 10_000
 const PART_OF_BCRYPT = 6
 
-/** Milliseconds that a verification takes on this machine, the slowest of three looks. */
-export async function measureScheme(scheme: PasswordScheme): Promise<number> {
+/** What a verification takes on this machine, by scheme; each is measured when it is asked for first. */
+export class SchemeCosts {
+  readonly #measured = new Map<string, number>()
+
+  /** Milliseconds. */
+  async of(scheme: PasswordScheme): Promise<number> {
+    const name = writeScheme(scheme)
+    const ms = this.#measured.get(name) ?? (await measureScheme(scheme))
+    this.#measured.set(name, ms)
+    return ms
+  }
+}
+
+/** The slowest of three looks. */
+async function measureScheme(scheme: PasswordScheme): Promise<number> {
   let slowest = 0
   for (let look = 0; look < TIMES; look++) {
     const start = performance.now()

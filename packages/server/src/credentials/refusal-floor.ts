@@ -2,7 +2,7 @@ import { setTimeout as sleep } from 'node:timers/promises'
 import type { Db } from '../db/database.ts'
 import { readScheme, schemeOf } from '../domain/password-scheme.ts'
 import { DECOY } from './hasher.ts'
-import { measureScheme } from './password-cost.ts'
+import { SchemeCosts } from './password-cost.ts'
 import { listPasswordSchemes } from './password-scheme-store.ts'
 
 /** Room for a busy machine: what is measured is measured while nothing else is hashed. */
@@ -14,11 +14,14 @@ const MOST_MS = 10_000
 /** How fast it comes down again, a minute. */
 const DECAY = 0.9
 
+type RefusalFloorOptions = { costs?: SchemeCosts | undefined; leastMs?: number | undefined }
+
 /**
  * No wrong password is answered before a time that covers the slowest scheme in the house, counted from when the hashing
  * began: how long an answer takes tells nobody whether there is an account, nor how its password is stored.
  */
 export class RefusalFloor {
+  readonly #costs: SchemeCosts
   readonly #least: number
   #measured: number
   #floor: number
@@ -26,7 +29,8 @@ export class RefusalFloor {
   #known: string | undefined
 
   /** `leastMs`: where some are asked of another server, what that takes. */
-  constructor({ leastMs = LEAST_MS }: { leastMs?: number } = {}) {
+  constructor({ costs = new SchemeCosts(), leastMs = LEAST_MS }: RefusalFloorOptions = {}) {
+    this.#costs = costs
     this.#least = leastMs
     this.#measured = leastMs
     this.#floor = leastMs
@@ -45,7 +49,7 @@ export class RefusalFloor {
     if (known === this.#known) return
     let slowest = 0
     for (const scheme of [schemeOf(DECOY.hash), ...schemes.map(readScheme)])
-      if (scheme) slowest = Math.max(slowest, await measureScheme(scheme))
+      if (scheme) slowest = Math.max(slowest, await this.#costs.of(scheme))
     this.#known = known
     this.#measured = Math.min(MOST_MS, Math.max(this.#least, slowest * MARGIN))
     this.#floor = Math.max(this.#floor, this.#measured)

@@ -1,4 +1,7 @@
+import type { Insertable } from 'kysely'
 import type { Db } from '../db/database.ts'
+import { insertsMany } from '../db/insert-many.ts'
+import type { Tables } from '../db/tables.ts'
 
 export async function endMembership(db: Db, userId: string, companyId: string, now: number): Promise<void> {
   await db
@@ -93,6 +96,10 @@ export async function insertMembership(
     .execute()
 }
 
+const insertMembers = insertsMany((db, rows: readonly Insertable<Tables['memberships']>[]) =>
+  db.insertInto('memberships').values(rows),
+)
+
 /** Of users who are members of nothing yet: it is their primary company. */
 export async function insertNewMembers(
   db: Db,
@@ -100,10 +107,11 @@ export async function insertNewMembers(
   userIds: readonly string[],
   joinedAt: number,
 ): Promise<void> {
-  if (userIds.length === 0) return
   const rest = { role: 'member', is_primary: 1, active: 1, joined_at: joinedAt, left_at: null } as const
-  const rows = userIds.map((id) => ({ company_id: companyId, user_id: id, ...rest }))
-  await db.insertInto('memberships').values(rows).execute()
+  await insertMembers(
+    db,
+    userIds.map((id) => ({ company_id: companyId, user_id: id, ...rest })),
+  )
 }
 
 export async function updateMembership(

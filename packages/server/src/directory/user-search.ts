@@ -1,5 +1,6 @@
 import { sql } from 'kysely'
 import type { Db } from '../db/database.ts'
+import { insertsMany } from '../db/insert-many.ts'
 import { afterPrefix, searchTerm, userTerms } from '../domain/search-term.ts'
 
 /** Keeps what a user is found by as the user is now. */
@@ -12,13 +13,19 @@ export async function writeUserTerms(
   await db.insertInto('user_terms').values(rows).execute()
 }
 
+const insertTerms = insertsMany((db, rows: readonly { term: string; user_id: string }[]) =>
+  db.insertInto('user_terms').values(rows),
+)
+
 /** Of users who are new. */
 export async function insertUserTerms(
   db: Db,
   users: readonly { id: string; email: string; firstName: string; lastName: string }[],
 ): Promise<void> {
-  const rows = users.flatMap((user) => userTerms(user).map((term) => ({ term, user_id: user.id })))
-  if (rows.length > 0) await db.insertInto('user_terms').values(rows).execute()
+  await insertTerms(
+    db,
+    users.flatMap((user) => userTerms(user).map((term) => ({ term, user_id: user.id }))),
+  )
 }
 
 export async function deleteUserTerms(db: Db, userId: string): Promise<void> {

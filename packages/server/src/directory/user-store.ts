@@ -1,5 +1,6 @@
 import type { Insertable, Selectable, Updateable } from 'kysely'
 import type { Database, Db, Tx } from '../db/database.ts'
+import { insertsMany } from '../db/insert-many.ts'
 import type { Tables } from '../db/tables.ts'
 
 export type Account = {
@@ -264,16 +265,20 @@ export async function insertUser(db: Db, row: Insertable<Tables['users']>): Prom
   await db.insertInto('users').values(row).execute()
 }
 
-/** Many at once; tells which were stored. One whose address or id is taken meanwhile is not. */
-export async function insertUsers(db: Db, rows: readonly Insertable<Tables['users']>[]): Promise<Set<string>> {
-  if (rows.length === 0) return new Set()
-  const stored = await db
+const insertAllUsers = insertsMany((db, rows: readonly Insertable<Tables['users']>[]) =>
+  db
     .insertInto('users')
     .values(rows)
     .onConflict((c) => c.doNothing())
-    .returning('id')
-    .execute()
-  return new Set(stored.map(({ id }) => id))
+    .returning('id'),
+)
+
+/** Many at once; tells which were stored. One whose address or id is taken meanwhile is not. */
+export async function insertUsers(
+  db: Db,
+  rows: readonly Required<Insertable<Tables['users']>>[],
+): Promise<Set<string>> {
+  return new Set((await insertAllUsers(db, rows)).map(({ id }) => id))
 }
 
 /** Those of the canonical addresses that somebody has. */

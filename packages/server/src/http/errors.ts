@@ -1,10 +1,10 @@
 import { randomUUID } from 'node:crypto'
-import { STATUS_CODES } from 'node:http'
 import type { FastifyError, FastifyReply, FastifyRequest } from 'fastify'
 import type { Context } from '../context.ts'
 import { isRetryable, isUnreachable } from '../db/postgres.ts'
 import { isBusy, isFull } from '../db/sqlite-file.ts'
 import { AppError, CATALOGUE, type ErrorCode } from '../errors.ts'
+import { STATUS_CODES } from '../node-http.ts'
 import { isRichClient } from './callers.ts'
 
 /** The framework's own refusals, by its code. */

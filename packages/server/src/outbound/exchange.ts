@@ -1,6 +1,7 @@
-import http, { type ClientRequest, type IncomingHttpHeaders, type IncomingMessage } from 'node:http'
+import type { ClientRequest, IncomingHttpHeaders, IncomingMessage } from 'node:http'
 import https from 'node:https'
 import { isIP, type LookupFunction } from 'node:net'
+import { request as plainRequest } from '../node-http.ts'
 import { VERSION } from '../version.ts'
 import type { Target } from './target.ts'
 
@@ -80,7 +81,7 @@ function open(target: Target, addresses: readonly string[], { method, headers, b
     if (all) done(null, found)
     else done(null, first.address, first.family)
   }
-  const { request } = url.protocol === 'https:' ? https : http
+  const request = url.protocol === 'https:' ? https.request : plainRequest
   const opened = request({
     method,
     host,

@@ -7,14 +7,12 @@ import { join, relative } from 'node:path'
 import { text } from 'node:stream/consumers'
 import { test } from 'node:test'
 import { setTimeout as sleep } from 'node:timers/promises'
-import { fileURLToPath } from 'node:url'
 import { freePort } from '../../../../tools/free-port.ts'
 import { call, signIn } from '../support/calls.ts'
 import { ACME, ANNA, PASSWORD, SMALL_HOUSE } from '../support/house.ts'
+import { SERVER_PROGRAM } from '../support/programs.ts'
 import { databases, newDatabase } from '../support/server.ts'
 import { skipTools, startTooledPostgres, toolPath } from '../support/tooled-postgres.ts'
-
-const MAIN = fileURLToPath(new URL('../../src/main.ts', import.meta.url))
 
 /** What each command is run with, in this order, beside the server or without it. One that has no line here fails the test. */
 const BESIDE: [args: string[], input?: string][] = [
@@ -95,7 +93,7 @@ function requireClosed(root: string, before: ReturnType<typeof tree>, after: str
 
 /** As a careless shell starts it: new files would be everybody's to read and write. */
 function start({ root, env }: Place, args: readonly string[]) {
-  const node = [process.execPath, '--conditions=cloudspot-source', MAIN]
+  const node = [process.execPath, '--conditions=cloudspot-source', SERVER_PROGRAM]
   return spawn('sh', ['-c', 'umask 000; exec "$@"', 'sh', ...node, ...args], { cwd: join(root, 'cwd'), env })
 }
 

@@ -1,18 +1,16 @@
 import { spawn } from 'node:child_process'
 import { once } from 'node:events'
 import { text } from 'node:stream/consumers'
-import { fileURLToPath } from 'node:url'
 import { freePort } from '../../../../tools/free-port.ts'
+import { SERVER_PROGRAM } from '../support/programs.ts'
 import type { TestServer } from '../support/server.ts'
-
-const MAIN = fileURLToPath(new URL('../../src/main.ts', import.meta.url))
 
 export type Ran = { code: number | null; stdout: string; stderr: string }
 export type Environment = Record<string, string>
 
 /** The real command line, as a process of its own; `input` is its standard input. */
 export function runCommand(env: Environment, args: readonly string[], input = ''): Promise<Ran> {
-  return runProgram(MAIN, env, args, input)
+  return runProgram(SERVER_PROGRAM, env, args, input)
 }
 
 /** Any program of ours. Its code is null where it was killed. */
@@ -57,7 +55,7 @@ export type Served = {
 /** The real `serve`, as a process of its own, on free ports. */
 export async function startServe(env: Environment): Promise<Served> {
   const metricsPort = await freePort()
-  const child = spawn(process.execPath, ['--conditions=cloudspot-source', MAIN, 'serve'], {
+  const child = spawn(process.execPath, ['--conditions=cloudspot-source', SERVER_PROGRAM, 'serve'], {
     env: { ...shared(), ...env, LICENSE_PORT: '0', LICENSE_METRICS_ADDRESS: `127.0.0.1:${metricsPort}` },
     stdio: ['ignore', 'pipe', 'pipe'],
   })

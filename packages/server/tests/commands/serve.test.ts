@@ -7,10 +7,8 @@ import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { createInterface } from 'node:readline'
 import { test } from 'node:test'
-import { fileURLToPath } from 'node:url'
+import { SERVER_PROGRAM } from '../support/programs.ts'
 import { runCommand } from './run.ts'
-
-const MAIN = fileURLToPath(new URL('../../src/main.ts', import.meta.url))
 
 function folder(): { path: string } & Disposable {
   const path = mkdtempSync(join(tmpdir(), 'license-serve-'))
@@ -66,7 +64,7 @@ test('a command that only looks leaves no database behind where there was none',
 test('one Ctrl-C that arrives twice still stops in order', async () => {
   using data = folder()
   const env = { LICENSE_DATA_DIR: data.path, LICENSE_PORT: '0' }
-  const child = spawn(process.execPath, ['--conditions=cloudspot-source', MAIN, 'serve'], {
+  const child = spawn(process.execPath, ['--conditions=cloudspot-source', SERVER_PROGRAM, 'serve'], {
     env,
     stdio: ['ignore', 'pipe', 'inherit'],
   })
@@ -86,7 +84,7 @@ test('one Ctrl-C that arrives twice still stops in order', async () => {
 
 /** A server as a process of its own, ready; and what it was told to write so far. */
 async function startProcess(env: Record<string, string>) {
-  const child = spawn(process.execPath, ['--conditions=cloudspot-source', MAIN, 'serve'], {
+  const child = spawn(process.execPath, ['--conditions=cloudspot-source', SERVER_PROGRAM, 'serve'], {
     env,
     stdio: ['ignore', 'pipe', 'inherit'],
   })

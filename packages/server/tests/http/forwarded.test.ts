@@ -6,14 +6,12 @@ import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { createInterface } from 'node:readline'
 import { test } from 'node:test'
-import { fileURLToPath } from 'node:url'
-
-const MAIN = fileURLToPath(new URL('../../src/main.ts', import.meta.url))
+import { SERVER_PROGRAM } from '../support/programs.ts'
 
 /** What the real server logs at `warn` while requests with these headers come, a line each. */
 async function warnings(requests: readonly Record<string, string>[], env: Record<string, string> = {}) {
   const folder = mkdtempSync(join(tmpdir(), 'license-'))
-  const child = spawn(process.execPath, ['--conditions=cloudspot-source', MAIN, 'serve'], {
+  const child = spawn(process.execPath, ['--conditions=cloudspot-source', SERVER_PROGRAM, 'serve'], {
     env: { PATH: process.env.PATH ?? '', LICENSE_DATA_DIR: folder, LICENSE_PORT: '0', ...env },
     stdio: ['ignore', 'pipe', 'inherit'],
   })

@@ -7,12 +7,14 @@ import { COMMAND_LINE } from '../../src/audit/actor.ts'
 import { startServing } from '../../src/commands/serving.ts'
 import { type Config, readConfig } from '../../src/config.ts'
 import { type Context, createContext, createLog } from '../../src/context.ts'
+import { SchemeCosts } from '../../src/credentials/password-cost.ts'
 import { deleteAllThrottles } from '../../src/credentials/throttle-store.ts'
 import { startImpersonation } from '../../src/impersonation/start.ts'
 import type { HouseFile } from '../../src/imports/house-schema.ts'
 import { checkHouse } from '../../src/imports/read-house.ts'
 import { seedHouse } from '../../src/imports/seed.ts'
 import type { Counts } from '../../src/imports/seeding.ts'
+import { copied, copyHouse } from './templates.ts'
 
 export type DatabaseKind = 'sqlite' | 'postgres'
 
@@ -45,6 +47,9 @@ export type TestClock = {
 
 export type TestServerOptions = { env?: Record<string, string>; house?: HouseFile }
 
+/** The machine is the same for all servers of a file: what hashing costs on it is measured by the first one. */
+const schemeCosts = new SchemeCosts()
+
 /** The real server on a real database of its own, listening on a free port. */
 export async function startServer(database: DatabaseKind, options: TestServerOptions = {}): Promise<TestServer> {
   const folder = mkdtempSync(join(tmpdir(), 'license-'))
@@ -54,11 +59,14 @@ export async function startServer(database: DatabaseKind, options: TestServerOpt
     LICENSE_LOG_LEVEL: 'fatal',
     // A busy machine is no part of a test.
     LICENSE_HASH_WAIT_SECONDS: '60',
-    ...(database === 'postgres' ? { LICENSE_DATABASE_URL: await newDatabase() } : {}),
+    ...(database === 'postgres' && !options.env?.LICENSE_DATABASE_URL
+      ? { LICENSE_DATABASE_URL: await newDatabase(copied) }
+      : {}),
     ...options.env,
   })
+  copyHouse(config.database)
   const clock = testClock()
-  const ctx = await createContext(config, { migrates: 'always', now: clock.now, log: createLog(config) })
+  const ctx = await createContext(config, { migrates: 'always', now: clock.now, log: createLog(config), schemeCosts })
   if (options.house) await seedHouse(ctx, checkHouse(options.house))
   const serving = await startServing(ctx)
   return {
@@ -105,13 +113,13 @@ function testClock(): TestClock {
 
 let count = 0
 
-/** A new database in the test run's PostgreSQL; returns its address. */
-export async function newDatabase(): Promise<string> {
+/** A new database in the test run's PostgreSQL, with nothing in it unless it is a copy; returns its address. */
+export async function newDatabase(copied = ''): Promise<string> {
   if (!postgres) throw new Error('TEST_POSTGRES_URL names no PostgreSQL: run this by `npm test`')
   const name = `test_${process.pid}_${++count}`
   const client = new pg.Client({ connectionString: postgres })
   await client.connect()
-  await client.query(`create database ${name}`)
+  await client.query(`create database ${name}${copied}`)
   await client.end()
   const url = new URL(postgres)
   url.pathname = `/${name}`
