@@ -1,3 +1,4 @@
+import { domainToASCII } from 'node:url'
 import type { Endpoint, LicenseAdmin } from 'cloudspot-license-api/admin'
 import { CommandError } from './errors.ts'
 
@@ -18,14 +19,22 @@ export type Person = { id: string; email: string }
 export async function findUser(admin: LicenseAdmin, typed: string): Promise<Person> {
   if (!UUID.test(typed) && !typed.includes('@'))
     throw new CommandError(`"${typed}" is no address and no id. Name a user like anna@acme.example.`, 2)
-  const { items } = await admin.users.list({ q: typed }).page({ limit: FEW })
-  const user = items.find(({ id, email }) => isSame(id, typed) || isSame(email, typed))
+  const asked = asStored(typed)
+  const { items } = await admin.users.list({ q: asked }).page({ limit: FEW })
+  const user = items.find(({ id, email }) => isSame(id, asked) || isSame(email, asked))
   if (user) return user
   const alike = items.map(({ email }) => email)
   throw new CommandError([
     `There is no user ${typed} here, or none that this key may see.`,
     alike.length > 0 ? `There is: ${alike.join(', ')}.` : '`cloudspot-license user list` shows who there is.',
   ])
+}
+
+/** The house keeps a domain in its ASCII form: anna@xn--mnchen-3ya.example. */
+function asStored(address: string): string {
+  const at = address.lastIndexOf('@')
+  const domain = at < 0 ? '' : domainToASCII(address.slice(at + 1))
+  return domain === '' ? address : `${address.slice(0, at)}@${domain}`
 }
 
 /** By id or name. A name in other capitals will do where one company alone has it. */

@@ -55,7 +55,7 @@ function refusedLines(error: Refused): string[] {
 
 /** The server names fields by their place in the request, which nobody here has seen. */
 function plainly(text: string): string {
-  return text.replace(/\/(?:body|query|params)\/([\w/]+)/g, (place) => fieldOf(place))
+  return text.replace(/\/(?:body|query|path)\/([\w/]+)/g, (place) => fieldOf(place))
 }
 
 /** Options that are called otherwise than the field that they set. */
@@ -75,7 +75,7 @@ const OPTIONS: Record<string, string> = {
 }
 
 function fieldOf(path: string): string {
-  const [first = '', ...rest] = path.replace(/^\/(?:body|query|params)\/?(?:manifest\/)?/, '').split('/')
+  const [first = '', ...rest] = path.replace(/^\/(?:body|query|path)\/?(?:manifest\/)?/, '').split('/')
   // As in JavaScript: permissions[2].needs.
   const place = rest.map((part) => (/^\d+$/.test(part) ? `[${part}]` : `.${part}`)).join('')
   return `${OPTIONS[first] ?? first}${place}` || 'this'

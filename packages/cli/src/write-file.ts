@@ -1,6 +1,8 @@
 import { once } from 'node:events'
 import { createWriteStream } from 'node:fs'
 import { rename, rm } from 'node:fs/promises'
+import { pipeline } from 'node:stream/promises'
+import { CommandError } from './errors.ts'
 import type { Out } from './output/out.ts'
 
 /**
@@ -9,30 +11,24 @@ import type { Out } from './output/out.ts'
  */
 export async function writeFileWhole(out: Out, file: string, lines: AsyncIterable<string>): Promise<void> {
   if (file === '-') {
-    await pass(lines, process.stdout)
+    for await (const line of lines) if (!process.stdout.write(`${line}\n`)) await once(process.stdout, 'drain')
     return
   }
   const partial = `${file}.partial`
-  const stream = createWriteStream(partial, { mode: 0o600 })
-  try {
-    await once(stream, 'open')
-    const count = await pass(lines, stream)
-    stream.end()
-    await once(stream, 'finish')
-    await rename(partial, file)
-    out.answer({ file, lines: count }, () => [`${file} is whole: ${count} lines, the last of which says so.`])
-  } catch (error) {
-    stream.destroy()
-    await rm(partial, { force: true })
-    throw error
-  }
-}
-
-async function pass(lines: AsyncIterable<string>, to: NodeJS.WritableStream): Promise<number> {
   let count = 0
-  for await (const line of lines) {
-    if (!to.write(`${line}\n`)) await once(to, 'drain')
-    count++
+  const counted = async function* () {
+    for await (const line of lines) {
+      yield `${line}\n`
+      count++
+    }
   }
-  return count
+  try {
+    await pipeline(counted, createWriteStream(partial, { mode: 0o600 }))
+    await rename(partial, file)
+  } catch (error) {
+    await rm(partial, { force: true })
+    const { code, syscall } = error as NodeJS.ErrnoException // As node:fs throws.
+    throw syscall === 'write' ? new CommandError(`${file} can't be written (${code}).`) : error
+  }
+  out.answer({ file, lines: count }, () => [`${file} is whole: ${count} lines, the last of which says so.`])
 }

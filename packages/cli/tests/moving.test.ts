@@ -1,6 +1,6 @@
 // Whole files: users in, the house and its audit out.
 import assert from 'node:assert/strict'
-import { existsSync, readFileSync, statSync } from 'node:fs'
+import { existsSync, readdirSync, readFileSync, statSync, symlinkSync } from 'node:fs'
 import { join } from 'node:path'
 import { test } from 'node:test'
 import { LicenseAdmin } from 'cloudspot-license-api/admin'
@@ -54,6 +54,26 @@ for (const database of databases) {
     assert.deepEqual([again.created, again.existing], [0, 3])
   })
 }
+
+test('of which new users something is not taken over is told', async () => {
+  await using server = await startServer('sqlite', { house: MANAGED_HOUSE })
+  const cli = await CommandLine.at(server)
+  const lines = ['email,is_superuser', 'boss@acme.test,t', 'anna@acme.test,t', 'clerk@acme.test,f', '']
+  const file = folder.file('bosses.csv', lines.join('\n'))
+  const report = join(folder.path, 'bosses-report.csv')
+  const told = await cli.text(['import', 'users', file, '--apply', '--report', report])
+  assert.match(told, /\nOf 1 new ones something is not taken over: .*bosses-report\.csv tells of which, and what\.\n/)
+  assert.equal(
+    readFileSync(report, 'utf8'),
+    [
+      'line,outcome,reason',
+      '2,created,"is_superuser and is_staff are not taken over: give rights here"',
+      '3,existing,""',
+      '4,created,""',
+      '',
+    ].join('\r\n'),
+  )
+})
 
 test('an import goes on where it ended', async () => {
   await using server = await startServer('sqlite', { house: MANAGED_HOUSE })
@@ -120,4 +140,20 @@ test('the house and the audit are written to files that are whole, and for their
   const file = join(folder.path, 'refused.ndjson')
   assert.match(await company.refusal(1, ['export', file]), /for operators/)
   assert.ok(!existsSync(file) && !existsSync(`${file}.partial`))
+})
+
+test('a disk that is full is told in a sentence, and leaves nothing behind', {
+  skip: !existsSync('/dev/full'),
+}, async () => {
+  await using server = await startServer('sqlite', { house: MANAGED_HOUSE })
+  const cli = await CommandLine.at(server)
+  for (const args of [['export'], ['audit', 'export']]) {
+    const file = join(folder.path, 'full.ndjson')
+    symlinkSync('/dev/full', `${file}.partial`)
+    assert.equal(await cli.refusal(1, [...args, file]), `${file} can't be written (ENOSPC).\n`)
+    assert.deepEqual(
+      [existsSync(file), readdirSync(folder.path).filter((name) => name.includes('partial'))],
+      [false, []],
+    )
+  }
 })

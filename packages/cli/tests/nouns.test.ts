@@ -1,6 +1,6 @@
 // Every noun's verbs on the real server: what they print for programs, and what for people.
 import { test } from 'node:test'
-import { ACME, ANNA, GLOBEX, MANAGED_HOUSE } from '../../server/tests/support/admin.ts'
+import { ACME, ANNA, EMIL, GLOBEX, MANAGED_HOUSE } from '../../server/tests/support/admin.ts'
 import { PASSWORD } from '../../server/tests/support/house.ts'
 import { startServer } from '../../server/tests/support/server.ts'
 import { CommandLine, checkRows, type Row } from './support/run.ts'
@@ -28,6 +28,13 @@ test('users, companies, members and applications have their verbs', async () => 
     ['user set bert@acme.test --active', (user) => user.active === true, /switched on/],
     ['user set bert@acme.test --support', (user) => user.support === true, /support/],
     ['user set bert@acme.test --no-support --no-managed-by', (user) => user.managed_by === null, /switched on/],
+
+    [
+      `user set ${EMIL} --email emil@münchen.example`,
+      ({ email }) => email === 'emil@xn--mnchen-3ya.example',
+      /emil@xn--/,
+    ],
+    ['user show Emil@München.example', (user) => user.id === EMIL, /emil@xn--mnchen-3ya\.example/],
 
     ['company list', (all) => all.length === 2, /^NAME +STATE +ID\nACME +0/],
     ['company show acme', (company) => company.licenses.length === 2, /licenses +crm \(in force\)\n +shop/],

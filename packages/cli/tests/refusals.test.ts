@@ -95,9 +95,11 @@ test('what the server refuses is told with what to do, and ends with 1', async (
     ['user add anna@acme.test', /has an account in this house already/],
     ['license set ACME crm --until 2026-13-01', /^--until is no day and no moment with an offset; write 2026-12-31/],
     ['application set crm --network nowhere', /^--network\[0\] is no address or network/],
-    ['key add --name x --scope nothing:read', /^--scope\[0\] is no scope; there are \*/],
+    ['key add --name x --scope nothing:read', /^--scope\[0\] is no scope: there are \*.* with :read or :write\.\n$/],
     ['explain anna@acme.test ACME crm nope', /"nope" is no permission of crm/],
     ['user remove olga@house.test --yes', /the only operator/],
+    ['token remove anna@acme.test 17', /^token must be a UUID\.\n$/],
+    ['audit list --act nope', /^--act must be one of house\.seeded, .*, or of \d+ others\.\n$/],
   ]
   const wrong: string[] = []
   for (const [line, told] of rows) {
@@ -112,6 +114,8 @@ test('what the server refuses is told with what to do, and ends with 1', async (
     ['license list', /^Name a company, or an --application\.\n$/],
     ['grant add bert@acme.test ACME crm', /^Name a permission, or a --role, and not both\.\n$/],
     ['role set crm clerk --drop nope', /The role clerk does not have nope\. It has: create_invoice\./],
+    ['audit verify', /license-server audit verify\n$/],
+    ['audit anchor', /license-server audit anchor/],
     ['types crm --check', /--check compares with a file: name it with --out/],
   ]
   for (const [line, told] of used) assert.match(await cli.refusal(2, line.split(' ')), told)

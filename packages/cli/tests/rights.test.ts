@@ -52,6 +52,11 @@ test('licenses, seats, grants, roles and what tells of them have their verbs', a
       ({ grants }) => grants[0].ends_at.startsWith('2100-01-01') && grants[0].reason === 'Cover',
       /create_invoice, until 2099-12-31 \("Cover"\)/,
     ],
+    [
+      'grant set bert@acme.test ACME crm list_invoices --reason Audit',
+      ({ grants, loses }) => grants[0].reason === 'Audit' && loses.length === 0,
+      /list_invoices \("Audit"\)/,
+    ],
     ['grant list bert@acme.test ACME --application crm', (all) => all.length === 2, /list_invoices/],
 
     ['role list crm', (all) => all.length === 4, /^APPLICATION +KEY +NAME +PERMISSIONS\n/],

@@ -179,7 +179,17 @@ function fields(command: Command): Command {
     )
 }
 
-function readFields({ name, active, dialect, exposesPin, djangoBefore62, tokenDays, tokenIdleDays, network, ...addresses }: Fields) {
+function readFields({
+  name,
+  active,
+  dialect,
+  exposesPin,
+  djangoBefore62,
+  tokenDays,
+  tokenIdleDays,
+  network,
+  ...addresses
+}: Fields) {
   return given({
     name,
     active,

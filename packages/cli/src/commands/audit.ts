@@ -2,7 +2,7 @@ import type { AuditEntry, AuditQuery, LicenseAdmin } from 'cloudspot-license-api
 import { type Command, Option } from 'commander'
 import { auditNames, type Naming } from '../audit-names.ts'
 import { actText } from '../audit-text.ts'
-import { examples, given, noun, onHouse } from '../command.ts'
+import { examples, given, noun, noVerb, onHouse } from '../command.ts'
 import { findCompanyId, findUser } from '../find.ts'
 import { type ListOptions, limited, printJson, printList } from '../list.ts'
 import { record } from '../output/table.ts'
@@ -76,6 +76,14 @@ export function auditCommand(program: Command): void {
       }),
     )
   examples(state, ['cloudspot-license audit state'])
+
+  // With the key ring, which no API hands out.
+  noVerb(audit, 'verify', 'The chain is checked beside the server, which has its keys: license-server audit verify')
+  noVerb(
+    audit,
+    'anchor',
+    'The anchor to keep elsewhere is printed beside the server: license-server audit anchor. `audit state` shows the last one.',
+  )
 }
 
 function filtered(command: Command): Command {

@@ -84,6 +84,7 @@ export function importCommand(program: Command): void {
 function tell(out: Out, file: string, outcome: Outcome, { apply, report }: Options): void {
   out.answer(outcome, () => {
     const rest = outcome.refused - SHOWN
+    const where = report === undefined ? '--report FILE tells of which' : `${report} tells of which`
     const more = report === undefined ? '--report FILE tells each' : `all are in ${report}`
     return [
       `${file} has ${outcome.rows} rows${apply ? '' : '. If they were taken in'}:`,
@@ -94,6 +95,7 @@ function tell(out: Out, file: string, outcome: Outcome, { apply, report }: Optio
       ]),
       ...outcome.faults.slice(0, SHOWN).map(({ line, reason }) => `    line ${line}: ${reason}`),
       ...(rest > 0 ? [`    … and ${rest} more: ${more}`] : []),
+      ...(outcome.noted > 0 ? [`Of ${outcome.noted} new ones something is not taken over: ${where}, and what.`] : []),
       ...(outcome.resumed_at > 0 ? [`It went on after ${outcome.resumed_at} rows, where it had ended before.`] : []),
       ...(apply ? [] : ['Nothing was stored. Add --apply to take them in.']),
     ]

@@ -62,7 +62,7 @@ export function tokenCommand(program: Command): void {
         )
       }),
     )
-  examples(show, ['cloudspot-license token show anna@acme.example 17'])
+  examples(show, ['cloudspot-license token show anna@acme.example 01a21a2c-b8ca-775f-b8e5-ad6bd1e31105'])
 
   const remove = token
     .command('remove')
@@ -83,7 +83,7 @@ export function tokenCommand(program: Command): void {
       }),
     )
   examples(remove, [
-    'cloudspot-license token remove anna@acme.example 17',
+    'cloudspot-license token remove anna@acme.example 01a21a2c-b8ca-775f-b8e5-ad6bd1e31105',
     'cloudspot-license token remove anna@acme.example --yes',
   ])
 

@@ -1,4 +1,4 @@
-import { parse } from 'csv-parse'
+import { CsvError, parse } from 'csv-parse'
 import { parse as parseAtOnce } from 'csv-parse/sync'
 import { MAX_ROW_BYTES } from './limits.ts'
 import type { Line } from './ndjson.ts'
@@ -12,60 +12,51 @@ const NOT_UTF8 = '\uFFFD'
 /** A table whose first line names its columns. @throws UnreadableFile where these are none of users */
 export async function* readCsv(bytes: AsyncIterable<Uint8Array>, head: Uint8Array): AsyncGenerator<Line> {
   const { delimiter, columns } = readHead(head)
+  let ready: Line[] = []
+  let isHeader = true
+  let line = 0
   const parser = parse({
     bom: true,
     delimiter,
-    info: true,
     max_record_size: MAX_ROW_BYTES,
+    // Taken here, since the stream forgets what it has read and not handed on yet as soon as a row is wrong.
+    on_record: (cells: string[], { lines }) => {
+      // Where it begins: it ends where the last of its line breaks is.
+      line = lines - breaksIn(cells)
+      if (!isHeader) ready.push({ line, ...asRecord(columns, cells) })
+      isHeader = false
+      return null
+    },
     relax_column_count: true,
     skip_empty_lines: true,
   })
-  // Read by this loop, so that nothing is read ahead of whoever takes the rows; it ends when they stop.
-  const feeding = feed(parser, bytes)
-  feeding.catch(() => undefined)
-  let isHeader = true
-  let line = 0
-  try {
-    for await (const { record, info } of parser as AsyncIterable<{ record: string[]; info: { lines: number } }>) {
-      // Where it begins: it ends where the last of its line breaks is.
-      line = info.lines - breaksIn(record)
-      if (!isHeader) yield { line, ...asRecord(columns, record) }
-      isHeader = false
-    }
-    await feeding
-  } catch (error) {
-    const { code = '', lines = line } = error as { code?: string; lines?: number }
-    if (!code.startsWith('CSV_')) throw error
-    // Where a quote is missing nobody knows where the next row begins.
-    yield { line: lines, fault: `${csvFault(code)}; what follows it can not be read` }
+  const taken = () => {
+    const all = ready
+    ready = []
+    return all
   }
+  let failed: unknown
+  parser.on('error', (error) => {
+    failed = error
+  })
+  for await (const chunk of bytes) {
+    await new Promise<void>((resolve) => parser.write(chunk, () => resolve()))
+    yield* taken()
+    if (failed) break
+  }
+  if (!failed) await new Promise<void>((resolve) => parser.once('close', resolve).resume().end())
+  yield* taken()
+  if (!failed) return
+  // What it says repeats the row, which may hold a password.
+  if (!(failed instanceof CsvError)) throw failed
+  const { lines = line } = failed as { lines?: number }
+  // Where a quote is missing nobody knows where the next row begins.
+  yield { line: lines, fault: `${csvFault(failed.code)}; what follows it can not be read` }
 }
 
 function csvFault(code: string): string {
   if (code === 'CSV_MAX_RECORD_SIZE') return `it is longer than ${MAX_ROW_BYTES} bytes (is a quote missing?)`
   return code.includes('QUOTE') ? 'its quotes do not match' : 'it is no row of a table'
-}
-
-async function feed(parser: ReturnType<typeof parse>, bytes: AsyncIterable<Uint8Array>): Promise<void> {
-  try {
-    for await (const chunk of bytes) {
-      if (parser.destroyed) return
-      if (!parser.write(chunk)) await drained(parser)
-    }
-    parser.end()
-  } catch (error) {
-    parser.destroy(error as Error)
-  }
-}
-
-function drained(parser: ReturnType<typeof parse>): Promise<void> {
-  return new Promise((resolve) => {
-    const done = () => {
-      parser.off('drain', done).off('close', done)
-      resolve()
-    }
-    parser.on('drain', done).on('close', done)
-  })
 }
 
 function breaksIn(record: readonly string[]): number {

@@ -21,6 +21,8 @@ export type Outcome = {
   created: number
   existing: number
   refused: number
+  /** New ones of which something is not taken over. */
+  noted: number
   /** The first hundred that are refused. */
   faults: Fault[]
   /** How many rows were done before this run. */
@@ -97,18 +99,19 @@ export async function importUsers(
 }
 
 function newOutcome({ total, unread, faults }: ReadFile, resumed_at: number): Outcome {
-  return { rows: total + unread, created: 0, existing: 0, refused: unread, faults: [...faults], resumed_at }
+  return { rows: total + unread, created: 0, existing: 0, refused: unread, noted: 0, faults: [...faults], resumed_at }
 }
 
 /** `told`: of these lines it is known what became of them. */
-type Batch = { from: number; rows: UserRow[]; lines: number[]; told: Told[] }
+type Batch = { from: number; rows: UserRow[]; places: Place[]; told: Told[] }
+type Place = { line: number; notes: readonly string[] }
 type Told = { line: number; outcome: string; reason?: string | undefined }
 
 /** The rows after the first `skipped`, as many at once as one request takes. */
 async function* batchesOf(file: ReadFile, skipped: number): AsyncGenerator<Batch> {
   let at = 0
   let bytes = 0
-  let batch: Batch = { from: skipped, rows: [], lines: [], told: [] }
+  let batch: Batch = { from: skipped, rows: [], places: [], told: [] }
   for await (const read of readUsers(file.path)) {
     if ('fault' in read) {
       batch.told.push({ line: read.line, outcome: 'refused', reason: read.fault })
@@ -121,11 +124,11 @@ async function* batchesOf(file: ReadFile, skipped: number): AsyncGenerator<Batch
     const size = Buffer.byteLength(JSON.stringify(read.row))
     if (batch.rows.length === ROWS || (batch.rows.length > 0 && bytes + size > BYTES)) {
       yield batch
-      batch = { from: batch.from + batch.rows.length, rows: [], lines: [], told: [] }
+      batch = { from: batch.from + batch.rows.length, rows: [], places: [], told: [] }
       bytes = 0
     }
     batch.rows.push(read.row)
-    batch.lines.push(read.line)
+    batch.places.push(read)
     bytes += size
   }
   if (batch.rows.length + batch.told.length > 0) yield batch
@@ -137,9 +140,11 @@ function sent({ from, rows }: Batch) {
 
 function count(outcome: Outcome, batch: Batch, rows: readonly RowReport[], { report, progress }: Watch): void {
   for (const { row, outcome: became, reason } of rows) {
-    const line = batch.lines[row - batch.from] ?? 0
+    const { line, notes } = batch.places[row - batch.from] ?? { line: 0, notes: [] }
+    const noted = became === 'created' ? notes : []
     outcome[became]++
-    batch.told.push({ line, outcome: became, reason })
+    if (noted.length > 0) outcome.noted++
+    batch.told.push({ line, outcome: became, reason: reason ?? noted.join('; ') })
     if (became === 'refused' && outcome.faults.length < FAULTS) outcome.faults.push({ line, reason: reason ?? '' })
   }
   outcome.faults.sort((a, b) => a.line - b.line)

@@ -4,6 +4,7 @@ import { open } from 'node:fs/promises'
 import { readCsv } from './csv.ts'
 import { MAX_ROW_BYTES } from './limits.ts'
 import { readNdjson } from './ndjson.ts'
+import { UnreadableFile } from './unreadable-file.ts'
 import { readUser, type UserRow } from './user-row.ts'
 
 export type { UserRow } from './user-row.ts'
@@ -23,6 +24,7 @@ export type ReadUser = { line: number; row: UserRow; notes: string[] } | { line:
  */
 export async function* readUsers(file: string): AsyncGenerator<ReadUser> {
   const head = await headOf(file)
+  if (isUtf16(head)) throw new UnreadableFile('It is UTF-16, as spreadsheets write "Unicode text". Save it as UTF-8.')
   const bytes: AsyncIterable<Buffer> = createReadStream(file)
   const lines = isJson(head) ? readNdjson(bytes) : readCsv(bytes, head)
   const seen = new Map<string, number>()
@@ -52,6 +54,10 @@ async function headOf(file: string): Promise<Uint8Array> {
   await using handle = await open(file)
   const { buffer, bytesRead } = await handle.read(Buffer.alloc(MAX_ROW_BYTES), 0, MAX_ROW_BYTES, 0)
   return buffer.subarray(0, bytesRead)
+}
+
+function isUtf16([first, second]: Uint8Array): boolean {
+  return (first === 0xff && second === 0xfe) || (first === 0xfe && second === 0xff)
 }
 
 function isJson(head: Uint8Array): boolean {

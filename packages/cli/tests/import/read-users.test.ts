@@ -115,8 +115,15 @@ test('a quote that is missing ends the reading, and is told', async () => {
   assert.deepEqual(found[0], { line: 2, row: { email: 'a@x.test', first_name: 'A' }, notes: [] })
   assert.equal(found.length, 2)
   assert.match(JSON.stringify(found[1]), /quotes do not match; what follows it can not be read/)
+  const odd = await read('email,first_name\na@x.test,A\nb@x.test,secret"B\nc@x.test,C\n')
+  assert.deepEqual(odd, [found[0], { line: 3, fault: 'its quotes do not match; what follows it can not be read' }])
   const endless = await read(`email,first_name\nb@x.test,"B\n${'c@x.test,C\n'.repeat(10_000)}`)
   assert.match(JSON.stringify(endless.at(-1)), /is longer than 65536 bytes/)
+  // However much was read before it.
+  const late = await read(
+    `email,first_name\n${Array.from({ length: 5_000 }, (_, nth) => `user${nth}@x.test,A\n`).join('')}b@x.test,C"B\n`,
+  )
+  assert.deepEqual([late.length, late.at(-1)?.line], [5_001, 5_002])
 })
 
 test('text that is not UTF-8 is no row', async () => {
@@ -207,15 +214,20 @@ test('a Keycloak user, whose password becomes a string', async () => {
 })
 
 test('a file that is none of users is refused as a whole, with what to do', async () => {
-  for (const [text, says] of [
+  for (const [text, says, encoding = 'utf8'] of [
     ['', /must name the columns/],
+    ['\uFEFFemail\na@x.test\n', /UTF-16.*Save it as UTF-8/, 'utf16le'],
     ['name,password\na,b\n', /must name the columns/],
     ['email,email\na@x.test,b@x.test\n', /"email" twice/],
     ['[\n  {"email":"a@x.test"}\n]\n', /jq -c '\.\[\]'/],
     ['{\n  "realm": "x",\n  "users": []\n}\n', /jq/],
     ['{"realm":"x","users":[{"email":"a@x.test"}]}\n', /jq -c '\.users\[\]'/],
   ] as const)
-    await assert.rejects(read(text), (error) => error instanceof UnreadableFile && says.test(error.message), text)
+    await assert.rejects(
+      read(Buffer.from(text, encoding)),
+      (error) => error instanceof UnreadableFile && says.test(error.message),
+      text,
+    )
   await assert.rejects(readFile(join(folder, 'none')), { code: 'ENOENT' })
 })
 

@@ -50,8 +50,9 @@ export async function loadSituation(
   who: ExplainedUser,
   company: store.NamedCompany,
   application: ExplainedApplication,
+  sees: store.Sees = 'house',
 ): Promise<Situation> {
-  for await (const situation of loadSituations(db, [who], company, application)) return situation
+  for await (const situation of loadSituations(db, [who], company, application, sees)) return situation
   throw new Error('of one user there is one situation')
 }
 
@@ -64,6 +65,7 @@ export async function* loadSituations(
   people: readonly ExplainedUser[],
   company: store.NamedCompany,
   application: ExplainedApplication,
+  sees: store.Sees = 'house',
 ): AsyncGenerator<Situation, void> {
   const place = { companyId: company.id, applicationId: application.id }
   const license = await loadLicense(db, place)
@@ -74,7 +76,7 @@ export async function* loadSituations(
     const ids = some.map(({ id }) => id)
     const memberships = new Map((await store.listMembershipsOf(db, company.id, ids)).map((row) => [row.user_id, row]))
     const seats = new Map((await store.listSeatsOf(db, place, ids)).map((row) => [row.user_id, row]))
-    const grantsOf = await store.listGrantsOf(db, place, ids)
+    const grantsOf = await store.listGrantsOf(db, place, ids, sees)
     for (const who of some) {
       const [membership, seat] = [memberships.get(who.id), seats.get(who.id)]
       const grants = grantsOf.get(who.id) ?? []

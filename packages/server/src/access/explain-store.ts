@@ -112,11 +112,15 @@ export type StoredGrant = {
   revokedAt: number | null
 }
 
+/** Who is told: a company is told the names of its own people and keys only. */
+export type Sees = 'house' | 'company'
+
 /** By user: each permission that a grant gives, once per grant, those taken away too. */
 export async function listGrantsOf(
   db: Db,
   place: Place,
   userIds: readonly string[],
+  sees: Sees,
 ): Promise<Map<string, StoredGrant[]>> {
   const rows = await db
     .selectFrom('grants as g')
@@ -132,6 +136,7 @@ export async function listGrantsOf(
   const givers = await nameGivers(
     db,
     rows.map((row) => row.granted_by),
+    sees === 'company' ? place.companyId : undefined,
   )
   const ofRoles = await listPermissionsOfRoles(
     db,
@@ -168,26 +173,45 @@ async function listPermissionsOfRoles(db: Db, roleIds: readonly number[]): Promi
   return permissions
 }
 
-/** Who `key:<id>` and `user:<id>` are, in words; what is in words already is left as it is. */
-async function nameGivers(db: Db, references: readonly string[]): Promise<Map<string, string>> {
+const SOMEBODY_ELSE = 'an operator of the house'
+
+/** Who `key:<id>` and `user:<id>` are, in words; what is in words already is left as it is. Of a company: those who are not its own by no name. */
+async function nameGivers(
+  db: Db,
+  references: readonly string[],
+  companyId: string | undefined,
+): Promise<Map<string, string>> {
   const idsOf = (kind: string) =>
     [...new Set(references)].filter((each) => each.startsWith(`${kind}:`)).map((each) => each.slice(kind.length + 1))
   const names = new Map<string, string>()
   const [keys, users] = [idsOf('key'), idsOf('user')]
   if (keys.length > 0) {
-    const rows = await db.selectFrom('api_keys').select(['id', 'name']).where('id', 'in', keys).execute()
-    for (const { id, name } of rows) names.set(`key:${id}`, `the API key "${name}"`)
+    const rows = await db.selectFrom('api_keys').select(['id', 'name', 'company_id']).where('id', 'in', keys).execute()
+    for (const { id, name, company_id: of } of rows)
+      names.set(`key:${id}`, companyId === undefined || of === companyId ? `the API key "${name}"` : SOMEBODY_ELSE)
   }
   if (users.length > 0) {
+    const own = companyId === undefined ? undefined : new Set(await listOwn(db, companyId, users))
     const rows = await db
       .selectFrom('users')
       .select(['id', 'email'])
       .where('id', 'in', users)
       .where('deleted_at', 'is', null)
       .execute()
-    for (const { id, email } of rows) names.set(`user:${id}`, email)
+    for (const { id, email } of rows) names.set(`user:${id}`, !own || own.has(id) ? email : SOMEBODY_ELSE)
   }
   return names
+}
+
+/** Who is or was a member. */
+async function listOwn(db: Db, companyId: string, userIds: readonly string[]): Promise<string[]> {
+  const rows = await db
+    .selectFrom('memberships')
+    .select('user_id')
+    .where('company_id', '=', companyId)
+    .where('user_id', 'in', userIds)
+    .execute()
+  return rows.map((row) => row.user_id)
 }
 
 /** What the license gives to every seat, in the form of grants that always hold. */

@@ -14,8 +14,10 @@ import { findLicense, type StoredLicense } from './license-store.ts'
 import { holdTree, listRoles, type StoredRole } from './role-store.ts'
 import { findSeat, type Seat, type SeatOf, seatKey } from './seat-store.ts'
 
+export type GivenWhat = { permission: string } | { role: string }
+
 /** What is given: a permission or a role, for a while. */
-export type WantedGrant = Interval & { reason: string } & ({ permission: string } | { role: string })
+export type WantedGrant = Interval & { reason: string } & GivenWhat
 
 /** What there is to give in one company and application, and by what it is judged. */
 export type Offer = {

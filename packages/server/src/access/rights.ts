@@ -11,15 +11,16 @@ import { AppError } from '../errors.ts'
 import { etagOf, requireMatch } from './etag.ts'
 import { loadExplainedApplication, loadSituation } from './explain-facts.ts'
 import { listMemberGrants, type MemberGrant } from './grant-store.ts'
-import { giveIn, loadOffer, takeIn, type WantedGrant } from './grants.ts'
+import { type GivenWhat, giveIn, loadOffer, takeIn } from './grants.ts'
 import { findSeat, type SeatOf, seatKey } from './seat-store.ts'
 import { giveSeatIn } from './seats.ts'
 
 /** What a member was given in one application, as a whole: what a matrix shows and saves. */
 export type Rights = { seat: Interval | null; grants: readonly MemberGrant[] }
 
-/** One of them as it shall be; what stands already is known by what it is and its times. */
-export type WantedRights = { seat: Interval; grants: readonly WantedGrant[] }
+/** One of them as it shall be; what stands already is known by what it is and its times. Without a reason: as it is. */
+export type WantedRight = Interval & { reason: string | undefined } & GivenWhat
+export type WantedRights = { seat: Interval; grants: readonly WantedRight[] }
 
 export type RightsChange = {
   /** Slugs that are effective only before, and only after. */
@@ -78,13 +79,19 @@ async function store(ctx: Context, tx: Tx, by: By, of: SeatOf, wanted: WantedRig
   requireMatch(seen, rightsEtag(stored))
   const { seat } = await giveSeatIn(ctx, tx, by, of, { interval: () => wanted.seat, restores: false })
   const offer = await loadOffer(ctx, tx, of)
-  const keys = new Set(wanted.grants.map(keyOfWanted))
-  for (const grant of stored.grants) if (!keys.has(keyOfGrant(grant))) await takeIn(ctx, tx, by, of, offer, grant)
-  const standing = new Set(stored.grants.map(keyOfGrant))
+  const reasons = new Map(wanted.grants.map((grant) => [keyOfWanted(grant), grant.reason]))
+  const standing = new Set<string>()
+  for (const grant of stored.grants) {
+    const key = keyOfGrant(grant)
+    // For another reason it is given anew, by whoever says so now.
+    if (reasons.has(key) && (reasons.get(key) ?? grant.reason) === grant.reason) standing.add(key)
+    else await takeIn(ctx, tx, by, of, offer, grant)
+  }
   for (const grant of wanted.grants) {
-    if (standing.has(keyOfWanted(grant))) continue
-    standing.add(keyOfWanted(grant))
-    await giveIn(ctx, tx, by, of, seat, offer, grant)
+    const key = keyOfWanted(grant)
+    if (standing.has(key)) continue
+    standing.add(key)
+    await giveIn(ctx, tx, by, of, seat, offer, { ...grant, reason: reasons.get(key) ?? '' })
   }
 }
 
@@ -93,7 +100,7 @@ function keyOfGrant(grant: MemberGrant): string {
   return JSON.stringify([...what, grant.startsAt, grant.endsAt])
 }
 
-function keyOfWanted(grant: WantedGrant): string {
+function keyOfWanted(grant: WantedRight): string {
   const what = 'role' in grant ? ['role', grant.role] : ['permission', grant.permission]
   return JSON.stringify([...what, grant.startsAt, grant.endsAt])
 }

@@ -140,7 +140,9 @@ export async function changeUser(
     const stored = await lockUser(tx, ctx.db.kind, id)
     if (!stored) throw noUser()
     await requireManaging(tx, by.actor.power, stored)
+    if (changes.isActive && !stored.isActive) requireRank(by, stored)
     if (email !== undefined && email !== stored.email) {
+      requireRank(by, stored)
       if (await findUserByEmail(tx, email)) throw emailTaken(email)
       await requireNotDeleted(ctx, tx, by, email, changes.takesUpDeleted)
     }
@@ -158,11 +160,13 @@ export async function setPassword(ctx: Context, by: By, id: string, password: st
   if (!user) throw noUser()
   // Before the hashing, which takes long.
   await requireManaging(ctx.db.read, by.actor.power, user)
+  requireRank(by, user)
   const hash = await hashNewPassword(ctx, password, path)
   await actInTransaction(ctx, by, async (tx) => {
     const stored = await lockUser(tx, ctx.db.kind, id)
     if (!stored) throw noUser()
     await requireManaging(tx, by.actor.power, stored)
+    requireRank(by, stored)
     await changePasswordIn(ctx, tx, by, id, hash)
   })
 }
@@ -263,6 +267,12 @@ function requireGifts(by: By, wanted: UserChanges): void {
   if (wanted.isSupport !== undefined) requireGift(by, { kind: 'support' })
   // It decides who may set the password.
   if (wanted.managedBy !== undefined) requireGift(by, { kind: 'operator' })
+}
+
+/** Whoever has an operator's address or password, or switches the account on again, gives all that the operator may. */
+function requireRank(by: By, { isOperator, isSupport }: StoredUser): void {
+  if (isOperator) requireGift(by, { kind: 'operator' })
+  if (isSupport) requireGift(by, { kind: 'support' })
 }
 
 function requireGift(by: By, gift: Parameters<typeof giftRefusal>[1]): void {

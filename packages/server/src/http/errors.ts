@@ -5,6 +5,7 @@ import { isRetryable, isUnreachable } from '../db/postgres.ts'
 import { isBusy, isFull } from '../db/sqlite-file.ts'
 import { AppError, CATALOGUE, type ErrorCode } from '../errors.ts'
 import { STATUS_CODES } from '../node-http.ts'
+import { FORMS } from './admin/forms.ts'
 import { isRichClient } from './callers.ts'
 
 /** The framework's own refusals, by its code. */
@@ -41,9 +42,10 @@ function invalidInput(error: FastifyError): AppError {
     error.validationContext ?? 'body'
   ]
   const faults = (error.validation ?? []).map(({ instancePath, message, params }) => {
-    const { additionalProperty: extra, missingProperty: missing } = params as Record<string, unknown> // Ajv's, by keyword.
+    const { additionalProperty: extra, missingProperty: missing, ...rest } = params as Record<string, unknown> // Ajv's, by keyword.
     if (missing !== undefined) return { path: `/${place}${instancePath}/${String(missing)}`, message: 'is missing' }
-    if (extra === undefined) return { path: `/${place}${instancePath}`, message: message ?? 'is wrong' }
+    if (extra === undefined)
+      return { path: `/${place}${instancePath}`, message: wantedBy(rest) ?? message ?? 'is wrong' }
     // Of a mistyped name it helps to be told which; what looks like none may be somebody's password (tests/commands/secrecy.test.ts).
     return FIELD_NAME.test(String(extra))
       ? { path: `/${place}${instancePath}/${String(extra)}`, message: 'is not known here' }
@@ -55,6 +57,17 @@ function invalidInput(error: FastifyError): AppError {
     faults,
     ...(told.length > 0 ? { detail: `${told.join('; ')}.` } : {}),
   })
+}
+
+/** Of very many the first: the API's description has all. */
+const VALUES_TOLD = 20
+
+/** In words, where the library's own would be a regular expression, or no help. */
+function wantedBy({ pattern, allowedValues }: Record<string, unknown>): string | undefined {
+  if (typeof pattern === 'string') return FORMS.get(pattern)
+  if (!Array.isArray(allowedValues)) return undefined
+  const more = allowedValues.length - VALUES_TOLD
+  return `must be one of ${allowedValues.slice(0, VALUES_TOLD).join(', ')}${more > 0 ? `, or of ${more} others` : ''}`
 }
 
 function outOfReach(cause: unknown): AppError {

@@ -87,6 +87,8 @@ function rowOf(row: Created, managedBy: string | null, now: number) {
     updated_at: now,
     deleted_at: null,
     deleted_email_hash: null,
+    moved_at: null,
+    moved_by: null,
   } as const
 }
 

@@ -166,6 +166,25 @@ for (const database of databases) {
     await using server = await startServer(database, { house: MANAGED_HOUSE })
     const acme = await makeKey(server, { power: { kind: 'company', companyId: ACME } })
     assert.equal((await decide(server, acme, DORA, 'create_invoice')).allowed, true)
+    // Who gave it is named where it is one of the company's own.
+    const operator = await makeKey(server, { name: 'sync for Globex' })
+    const grants = `POST /companies/${ACME}/members/${BERT}/grants`
+    await askFor(201, server, operator, grants, { body: { application: 'crm', permission: 'approve_invoice' } })
+    await askFor(201, server, acme, grants, {
+      body: { application: 'crm', permission: 'approve_invoice', ends_at: '2099-12-31' },
+    })
+    for (const [key, givers] of [
+      [operator, ['the API key "sync for Globex"', 'the API key "a test"']],
+      [acme, ['an operator of the house', 'the API key "a test"']],
+    ] as const) {
+      const told = await decide(server, key, BERT, 'approve_invoice')
+      const held = `GET /explain/holders?company=${ACME}&application=crm&permission=approve_invoice`
+      const { items } = await askFor(200, server, key, held)
+      const holder = items.find((item: { user: { id: string } }) => item.user.id === BERT)
+      for (const { grants: ways } of [told, holder])
+        assert.deepEqual(ways.map((grant: Decision['grants'][number]) => grant.given_by).sort(), [...givers].sort())
+      assert.equal(told.text.join('\n').includes('Globex'), key === operator)
+    }
     const of = (more: object) =>
       `GET /explain?${new URLSearchParams({ user: BERT, company: ACME, application: 'crm', permission: 'use_app', ...more })}`
     for (const more of [

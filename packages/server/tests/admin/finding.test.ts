@@ -46,6 +46,21 @@ for (const database of databases) {
     assert.deepEqual(await find(server, key, `/companies/${GLOBEX}/members`), ['carla@globex.test', 'dora@acme.test'])
     assert.deepEqual(await find(server, key, '/companies?q=glo'), ['Globex'])
     assert.deepEqual(await find(server, key, `/companies?q=${ACME}`), ['ACME'])
+    // An exact id looks where the list looks.
+    assert.deepEqual(await find(server, key, `/companies/${ACME}/members?q=${BERT.toUpperCase()}`), ['bert@acme.test'])
+    assert.deepEqual(await find(server, key, `/companies/${GLOBEX}/members?q=${BERT}`), [])
+    assert.deepEqual(await find(server, key, `/users?company=${ACME}&q=${BERT}`), ['bert@acme.test'])
+    assert.deepEqual(await find(server, key, `/users?company=${GLOBEX}&q=${BERT}`), [])
+    const acmes = await makeKey(server, { power: { kind: 'company', companyId: ACME } })
+    for (const [q, found] of [
+      ['', ['ACME']],
+      ['ac', ['ACME']],
+      [ACME.toUpperCase(), ['ACME']],
+      ['glo', []],
+      ['acme ltd', []],
+      [GLOBEX, []],
+    ] as const)
+      assert.deepEqual([q, await find(server, acmes, `/companies?q=${encodeURIComponent(q)}`)], [q, found])
     // What is changed is found by what it is now.
     await askFor(200, server, key, `PATCH /users/${ANNA}`, { body: { last_name: 'Zorn', email: 'zita@acme.test' } })
     assert.deepEqual(await find(server, key, '/users?q=ames'), [])

@@ -357,6 +357,23 @@ for (const database of databases) {
     })
     assert.deepEqual(again, { loses: [], gains: [], stored: true })
     assert.equal((await ask(server, acme, `GET ${path}`)).headers.get('etag'), last.headers.get('etag'))
+    // Another reason is stored, with who said so; where none is sent it stays.
+    const [{ permission }] = grants
+    const save = async (reason?: string) => {
+      const etag = (await ask(server, acme, `GET ${path}`)).headers.get('etag') ?? ''
+      const one = { permission, ...(reason === undefined ? {} : { reason }) }
+      const told = await askFor(200, server, acme, `PUT ${path}`, {
+        body: { grants: [one] },
+        headers: { 'if-match': etag },
+      })
+      assert.deepEqual(told, { loses: [], gains: [], stored: true })
+      const [{ id, reason: stored }] = (await askFor(200, server, acme, `GET ${path}`)).grants
+      return { id, stored }
+    }
+    const another = await save('until Carl is back')
+    assert.equal(another.stored, 'until Carl is back')
+    assert.deepEqual(await save(), another)
+    assert.equal((await save('')).stored, '')
   })
 
   test(`roles: what they hold shows in the next answer; one that somebody has stays (${database})`, async () => {

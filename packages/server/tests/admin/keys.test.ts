@@ -2,7 +2,20 @@ import assert from 'node:assert/strict'
 import { test } from 'node:test'
 import { COMMAND_LINE } from '../../src/audit/actor.ts'
 import { changePassword, switchUser } from '../../src/credentials/accounts.ts'
-import { ACME, ANNA, ask, askFor, BERT, BORIS, CARLA, GLOBEX, MANAGED_HOUSE, makeKey, OLGA } from '../support/admin.ts'
+import {
+  ACME,
+  ANNA,
+  ask,
+  askFor,
+  BERT,
+  BORIS,
+  CARLA,
+  GLOBEX,
+  MANAGED_HOUSE,
+  makeKey,
+  OLGA,
+  SAM,
+} from '../support/admin.ts'
 import { CHEAP_HASH } from '../support/house.ts'
 import { databases, startServer } from '../support/server.ts'
 import { allTables } from '../support/tables.ts'
@@ -122,6 +135,18 @@ for (const database of databases) {
       assert.deepEqual([body, status], [body, 403])
     }
     await askFor(201, server, writer, 'POST /users', { body: { email: 'w@house.test' } })
+    // Nor does it take over the account of one who may.
+    const olga = (body: object, key: string) => ask(server, key, `PATCH /users/${OLGA}`, { body })
+    const password = { body: { password: 'a wrong horse, a battery' } }
+    assert.equal((await olga({ email: 'mine@house.test' }, writer)).status, 403)
+    assert.equal((await ask(server, writer, `PUT /users/${OLGA}/password`, password)).status, 403)
+    assert.equal((await olga({ last_name: 'Other' }, writer)).status, 200)
+    await askFor(200, server, operator, `PATCH /users/${SAM}`, { body: { operator: true } })
+    assert.equal((await olga({ active: false }, writer)).status, 200)
+    assert.equal((await olga({ active: true }, writer)).status, 403)
+    assert.equal((await olga({ active: true, email: 'olga@other.test' }, operator)).status, 200)
+    await askFor(204, server, operator, `PUT /users/${OLGA}/password`, password)
+    await askFor(204, server, writer, `PUT /users/${BERT}/password`, password)
     const granter = (await make({ scopes: ['grants:write', 'members:read'] })).body.key
     const rights = `/companies/${ACME}/members/${BORIS}/rights/crm`
     const tag = (await ask(server, granter, `GET ${rights}`)).headers.get('etag') ?? ''

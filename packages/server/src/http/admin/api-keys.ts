@@ -6,7 +6,7 @@ import { createKey, endKey } from '../../credentials/api-keys.ts'
 import { findApplication } from '../../directory/application-store.ts'
 import { requireCompany, requireUser } from '../../directory/visible.ts'
 import { readMoment } from '../../domain/day.ts'
-import { isScope, type Power, SCOPES } from '../../domain/power.ts'
+import { isScope, NOUNS, type Power, SCOPES } from '../../domain/power.ts'
 import { AppError } from '../../errors.ts'
 import { APPLICATION, ID, MOMENT, maybe, moment, strict, text, wrong } from './forms.ts'
 import { asPage, PAGE, pageOf, readPaging } from './paging.ts'
@@ -205,10 +205,11 @@ async function readPower(ctx: Context, giver: Power, body: Static<typeof WANTED>
   return { kind, applicationId: application.id }
 }
 
+const NO_SCOPE = `is no scope: there are *, *:read, *:write, and one of ${NOUNS.join(', ')} with :read or :write`
+
 function readScopes(given: readonly string[] | undefined) {
   const scopes = given ?? ['*']
-  for (const [index, scope] of scopes.entries())
-    if (!isScope(scope)) throw wrong(`/body/scopes/${index}`, `is no scope; there are ${SCOPES.join(', ')}`)
+  for (const [index, scope] of scopes.entries()) if (!isScope(scope)) throw wrong(`/body/scopes/${index}`, NO_SCOPE)
   return [...new Set(scopes)].filter(isScope)
 }
 

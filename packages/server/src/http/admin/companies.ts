@@ -5,6 +5,7 @@ import { changeCompany, createCompany } from '../../credentials/company-acts.ts'
 import { type StoredCompany, searchCompanies } from '../../directory/company-store.ts'
 import { requireCompany } from '../../directory/visible.ts'
 import { MAX_COMPANY_NAME, UUID } from '../../domain/limits.ts'
+import { searchTerm } from '../../domain/search-term.ts'
 import { AppError } from '../../errors.ts'
 import { ID, MOMENT, moment, queryText, strict, text } from './forms.ts'
 import { asPage, PAGE, pageOf, readPaging } from './paging.ts'
@@ -55,7 +56,8 @@ export function companiesRoutes(app: FastifyInstance, ctx: Context): void {
       const exact = power.kind === 'company' ? power.companyId : UUID.test(q) ? q : undefined
       if (exact !== undefined) {
         const company = await requireCompany(read, power, exact).catch(unlessNotFound)
-        return { items: company ? [showCompany(company)] : [], next_cursor: null }
+        const isFound = company && (UUID.test(q) ? company.id === q.toLowerCase() : isCalled(company, q))
+        return { items: isFound ? [showCompany(company)] : [], next_cursor: null }
       }
       const [term = '', id = ''] = paging.after ?? []
       const found = await searchCompanies(read, {
@@ -126,6 +128,11 @@ export function companiesRoutes(app: FastifyInstance, ctx: Context): void {
       return showCompany(await changeCompany(ctx, by, params.company.toLowerCase(), changes))
     },
   )
+}
+
+/** As a search for a name's beginning finds it. */
+function isCalled({ name }: StoredCompany, q: string): boolean {
+  return searchTerm(name).startsWith(searchTerm(q))
 }
 
 function unlessNotFound(error: unknown): undefined {

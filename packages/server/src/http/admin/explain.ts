@@ -8,7 +8,7 @@ import {
   type Told,
   tell,
 } from '../../access/explain-facts.ts'
-import type { NamedCompany } from '../../access/explain-store.ts'
+import type { NamedCompany, Sees } from '../../access/explain-store.ts'
 import { explainDecision } from '../../access/explain-text.ts'
 import { mendingCalls } from '../../access/mending.ts'
 import { listHeldSeats } from '../../access/seat-store.ts'
@@ -110,7 +110,13 @@ export function explainRoutes(app: FastifyInstance, ctx: Context): void {
       const application = await explained(by.actor.power, query.application)
       requireSlug(application, query.permission)
       const now = readAt(ctx, query.at)
-      const situation = await loadSituation(read, user, { ...company, active: company.isActive }, application)
+      const situation = await loadSituation(
+        read,
+        user,
+        { ...company, active: company.isActive },
+        application,
+        seesOf(power),
+      )
       return showDecision(tell(situation, query.permission, now), { now, zone: ctx.config.timeZone })
     },
   )
@@ -135,7 +141,7 @@ export function explainRoutes(app: FastifyInstance, ctx: Context): void {
       const { page, company } = await seatsOf(ctx, by.actor.power, { ...query, application: application.id })
       const items: Static<typeof HOLDER>[] = []
       const people = page.items.map(({ user }) => user)
-      for await (const situation of loadSituations(read, people, company, application)) {
+      for await (const situation of loadSituations(read, people, company, application, seesOf(by.actor.power))) {
         const told = tell(situation, query.permission, now)
         if (told.explanation.allowed)
           items.push({ user: showPerson(situation.who), grants: showWays(told, 'in_force') })
@@ -201,6 +207,11 @@ async function seatsOf(ctx: Context, power: Power, query: Asked) {
     },
   )
   return { page, company }
+}
+
+/** Who gave something may be nobody of the company's. */
+function seesOf({ kind }: Power): Sees {
+  return kind === 'company' ? 'company' : 'house'
 }
 
 /** By id or address. */

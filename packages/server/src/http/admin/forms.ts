@@ -22,7 +22,8 @@ export function queryText(max: number, description: string) {
   return Type.String({ maxLength: max, pattern: TEXT, description })
 }
 
-export const ID = Type.String({ pattern: UUID.source.replace(/a-f/g, 'a-fA-F'), description: 'A UUID' })
+const ID_PATTERN = UUID.source.replace(/a-f/g, 'a-fA-F')
+export const ID = Type.String({ pattern: ID_PATTERN, description: 'A UUID' })
 export const APPLICATION = Type.String({ pattern: APPLICATION_ID.source, description: "An application's id" })
 export const PERMISSION = Type.String({ pattern: SLUG.source, description: 'A permission, such as create_invoice' })
 export const ROLE_KEY = Type.String({ pattern: SLUG.source, description: 'The key of a role' })
@@ -30,11 +31,24 @@ export const PERSON_NAME = Type.String({ maxLength: MAX_PERSON_NAME, pattern: TE
 export const PIN = maybe(Type.String({ minLength: 1, maxLength: MAX_PIN, pattern: TEXT }))
 export const EMAIL = Type.String({ minLength: 3, maxLength: 600 })
 
+/** With something in it besides blanks. */
+const NO_BLANK = `^[^${NO_TEXT}]*[^\\s${NO_TEXT}][^${NO_TEXT}]*$`
+
 export function text(description: string, max: number) {
-  // With something in it besides blanks.
-  const pattern = `^[^${NO_TEXT}]*[^\\s${NO_TEXT}][^${NO_TEXT}]*$`
-  return Type.String({ minLength: 1, maxLength: max, pattern, description })
+  return Type.String({ minLength: 1, maxLength: max, pattern: NO_BLANK, description })
 }
+
+export const WHOLE_NUMBER = '^[0-9]{1,4}$'
+
+/** What a pattern wants, in words. */
+export const FORMS: ReadonlyMap<string, string> = new Map([
+  [ID_PATTERN, 'must be a UUID'],
+  [APPLICATION_ID.source, 'must be 1 to 100 letters, digits, dots, underscores or dashes'],
+  [SLUG.source, 'must be 1 to 100 letters, digits, underscores, dots, colons or dashes'],
+  [WHOLE_NUMBER, 'must be a whole number'],
+  [TEXT, 'has a character that can not be stored'],
+  [NO_BLANK, 'must not be blank, nor have a character that can not be stored'],
+])
 
 /** In answers: a moment in UTC (RFC 3339). */
 export const MOMENT = Type.String({ format: 'date-time' })

@@ -278,7 +278,8 @@ export function grantsRoutes(app: FastifyInstance, ctx: Context): void {
       operation: 'rights.replace',
       rule: { noun: 'grants', access: 'write', powers: ['operator', 'company'] },
       summary: "Makes a member's seat and grants in one application what is sent, as a whole",
-      description: 'With `preview=true` it tells what the member would lose and gain, and stores nothing.',
+      description:
+        'With `preview=true` it tells what the member would lose and gain, and stores nothing. A grant that stands is known by what it gives and its times; its reason stays where none is sent.',
       params: OF_SEAT,
       query: { preview: optional(Type.Enum(['true', 'false'])) },
       body: Type.Object(
@@ -306,7 +307,10 @@ export function grantsRoutes(app: FastifyInstance, ctx: Context): void {
       const before = await loadRights(read, of)
       const wanted = {
         seat: readInterval(body.seat ?? {}, zone, before.seat ?? undefined),
-        grants: body.grants.map((grant, index) => readGrant(grant, zone, `/body/grants/${index}`)),
+        grants: body.grants.map((grant, index) => ({
+          ...readGrant(grant, zone, `/body/grants/${index}`),
+          reason: grant.reason,
+        })),
       }
       const { etag, ...change } = await changeRights(ctx, by, of, wanted, requireIfMatch(request), { isPreview })
       // A preview's is of nothing that is there.

@@ -3,11 +3,12 @@ import { type Static, Type } from 'typebox'
 import type { Context } from '../../context.ts'
 import { removeMember } from '../../credentials/accounts.ts'
 import { addMember, changeMember } from '../../credentials/members.ts'
-import { listMembershipsOf, type Membership } from '../../directory/membership-store.ts'
+import { findMembership, listMembershipsOf, type Membership } from '../../directory/membership-store.ts'
 import { searchUsers } from '../../directory/user-search.ts'
 import { findUser, findUserByEmail, listUsersById, type StoredUser } from '../../directory/user-store.ts'
 import { requireCompany, requireMember } from '../../directory/visible.ts'
 import { canonicalEmail } from '../../domain/email.ts'
+import { UUID } from '../../domain/limits.ts'
 import type { Power } from '../../domain/power.ts'
 import { AppError } from '../../errors.ts'
 import { EMAIL, ID, MOMENT, moment, queryText, strict, wrong } from './forms.ts'
@@ -49,16 +50,21 @@ export function membersRoutes(app: FastifyInstance, ctx: Context): void {
       rule: { noun: 'members', access: 'read', powers: ['operator', 'support', 'company'] },
       summary: "Lists a company's members by address, or finds them by how the address or a name begins",
       params: OF_COMPANY,
-      query: { ...PAGE, q: optional(queryText(200, 'The beginning of an address or a name')) },
+      query: { ...PAGE, q: optional(queryText(200, 'The beginning of an address or a name, or a whole id')) },
       answers: { 200: pageOf(MEMBER) },
       errors: ['not_found'],
     },
     async ({ by, params, query }) => {
       const paging = readPaging<[string, string]>(query, 2)
       const { id: companyId } = await requireCompany(read, by.actor.power, params.company)
+      const q = query.q?.trim() ?? ''
+      if (UUID.test(q)) {
+        const member = await findMembership(read, q.toLowerCase(), companyId)
+        return { items: member ? [await showStored(ctx, by.actor.power, member)] : [], next_cursor: null }
+      }
       const [term = '', id = ''] = paging.after ?? []
       const places = await searchUsers(read, {
-        q: query.q?.trim() ?? '',
+        q,
         memberOf: companyId,
         ...(paging.after ? { after: { term, id } } : {}),
         limit: paging.limit + 1,

@@ -1,5 +1,5 @@
 import { type TSchema, Type } from 'typebox'
-import { wrong } from './forms.ts'
+import { WHOLE_NUMBER, wrong } from './forms.ts'
 
 const MAX_LIMIT = 200
 const DEFAULT_LIMIT = 50
@@ -8,7 +8,7 @@ const DEFAULT_LIMIT = 50
 export const PAGE = {
   limit: Type.Optional(
     Type.String({
-      pattern: '^[0-9]{1,4}$',
+      pattern: WHOLE_NUMBER,
       description: `How many at most: 1 to ${MAX_LIMIT}; ${DEFAULT_LIMIT} by default`,
     }),
   ),

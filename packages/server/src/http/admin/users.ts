@@ -4,7 +4,7 @@ import type { Context } from '../../context.ts'
 import { deleteUser, endToken, signOutUser } from '../../credentials/accounts.ts'
 import { listLiveTokens } from '../../credentials/token-store.ts'
 import { changeUser, createUser, setPassword } from '../../credentials/users.ts'
-import { listMemberships, type Membership } from '../../directory/membership-store.ts'
+import { findMembership, listMemberships, type Membership } from '../../directory/membership-store.ts'
 import { searchUsers } from '../../directory/user-search.ts'
 import { listUsersById, type StoredUser } from '../../directory/user-store.ts'
 import { requireCompany, requireUser } from '../../directory/visible.ts'
@@ -110,7 +110,11 @@ export function usersRoutes(app: FastifyInstance, ctx: Context): void {
       const companyId = power.kind === 'company' ? power.companyId : undefined
       if (query.company !== undefined) await requireCompany(read, power, query.company)
       const q = query.q?.trim() ?? ''
-      if (UUID.test(q)) return pageOfOne(power, await findVisible(ctx, power, q))
+      if (UUID.test(q)) {
+        const user = await findVisible(ctx, power, q)
+        const isOf = user && (query.company === undefined || (await belongsTo(ctx, user, query.company.toLowerCase())))
+        return pageOfOne(power, isOf ? user : undefined)
+      }
       const [term = '', id = ''] = paging.after ?? []
       const places = await searchUsers(read, {
         q,
@@ -307,6 +311,11 @@ export function usersRoutes(app: FastifyInstance, ctx: Context): void {
       }
     },
   )
+}
+
+/** As a search in the company finds them: its members, and whom it manages. */
+async function belongsTo(ctx: Context, user: StoredUser, companyId: string): Promise<boolean> {
+  return user.managedBy === companyId || (await findMembership(ctx.db.read, user.id, companyId)) !== undefined
 }
 
 /** An exact id finds one user, or none. */
