@@ -36,7 +36,7 @@ const KEYS: Record<string, readonly string[]> = {
 }
 
 /** The statement of each source, for what began or ended after a place and up to a moment. */
-export function clockQueries(places: Places, now: number): { name: string; query: RawBuilder<Found> }[] {
+function clockQueries(places: Places, now: number): { name: string; query: RawBuilder<Found> }[] {
   return SOURCES.map(([name, table, moment, where]) => {
     const keys = KEYS[table] ?? []
     const { at, key } = places[name] ?? { at: now + 1, key: firstKey(name) }
