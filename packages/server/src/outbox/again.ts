@@ -4,7 +4,7 @@ import { replaceHistory } from './cursor.ts'
 import { AGAIN, listWanting } from './wanting.ts'
 
 /** Has everybody's rights told once more, whatever was told before. */
-export async function sendAgain(tx: Tx, applicationId: string, now: number): Promise<void> {
+async function sendAgain(tx: Tx, applicationId: string, now: number): Promise<void> {
   await markDue(tx, now, [{ applicationId }], AGAIN)
 }
 

@@ -36,7 +36,10 @@ export type ReadCursor = { seq: number; isOfThisHistory: boolean }
 
 /** Undefined for what is no cursor of this application. */
 export function readCursor(text: string, history: string, applicationId: string): ReadCursor | undefined {
-  const [number = '', mark, of] = Buffer.from(text, 'base64url').toString('utf8').split('.')
+  const bytes = Buffer.from(text, 'base64url')
+  const [number = '', mark, of] = bytes.toString('utf8').split('.')
+  // One spelling only.
+  if (bytes.toString('base64url') !== text) return undefined
   if (!/^[0-9a-z]{1,11}$/.test(number) || mark !== ownMark(applicationId) || of === undefined) return undefined
   const seq = Number.parseInt(number, 36)
   return Number.isSafeInteger(seq) ? { seq, isOfThisHistory: of === history } : undefined

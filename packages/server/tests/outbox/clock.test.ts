@@ -122,7 +122,9 @@ function crowd(people: number, times: { starts_at?: string; ends_at?: string }) 
     users: Array.from({ length: people }, (_, nth) => ({
       email: `user${nth}@acme.test`,
       password_hash: CHEAP_HASH,
-      companies: [{ company: ACME, grants: [{ application: 'crm', permissions: ['list_invoices'], ...times }] }],
+      companies: [
+        { company: ACME, grants: [{ application: 'crm', permissions: ['list_invoices'], ...times, seat: times }] },
+      ],
     })),
   }
 }

@@ -282,7 +282,7 @@ function doer(server: TestServer, key: string): Do {
     const reads = method !== 'GET' && ETAGS.test(path.replace(/\?.*/, ''))
     let tag = reads ? ((await ask(server, key, `GET ${path.replace(/\?.*/, '')}`)).headers.get('etag') ?? '') : ''
     if (path.endsWith('/manifest') && method === 'PUT')
-      tag = (await ask(server, key, `POST ${path}/plan`, { body })).headers.get('etag') ?? ''
+      tag = (await ask(server, key, `POST ${path}/plan`, { body })).body.etag
     return askFor(status, server, key, line, {
       ...(body ? { body } : {}),
       ...(reads ? { headers: { 'if-match': tag } } : {}),

@@ -1,5 +1,6 @@
 import assert from 'node:assert/strict'
 import { test } from 'node:test'
+import { setTimeout as sleep } from 'node:timers/promises'
 import { LicenseClient, LicenseError } from 'cloudspot-license-api'
 import { COMMAND_LINE } from '../../src/audit/actor.ts'
 import { switchUser } from '../../src/credentials/accounts.ts'
@@ -145,6 +146,8 @@ for (const database of databases) {
       const until = askAs(server, 'crm', crm.secret, path(25))
       gone.abort()
       await assert.rejects(left)
+      // Until it waits there.
+      await sleep(500)
       const since = performance.now()
       isOpen = false
       await server[Symbol.asyncDispose]()
