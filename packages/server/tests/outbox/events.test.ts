@@ -376,6 +376,33 @@ for (const database of databases) {
     assert.deepEqual(await shopHears.hear(), [])
   })
 
+  test(`somebody with more seats than are looked at at once is told whole (${database})`, async () => {
+    await using server = await startServer(database)
+    const companies = Array.from(
+      { length: 1_050 },
+      (_, nth) => `00000000-0000-7000-8000-${String(nth).padStart(12, '0')}`,
+    )
+    await server.seed({
+      companies: companies.map((id) => ({ id, name: id.slice(-4) })),
+      applications: [{ id: 'crm', name: 'CRM' }],
+      licenses: companies.map((company) => ({ company, ...crm })),
+      users: [
+        { id: ANNA, email: 'anna@acme.test', companies: companies.map((company) => ({ company, grants: [crm] })) },
+      ],
+    })
+    const does = doer(server, await makeKey(server))
+    const crmHears = await listenTo(server, 'crm')
+    await does(`PATCH /users/${ANNA}`, { first_name: 'Ann' })
+    assert.deepEqual((await crmHears.hear()).map(brief), ['user.updated anna'])
+    await does(`PATCH /users/${ANNA}`, { active: false })
+    const [first, ...others] = await crmHears.hear()
+    assert.equal(first && brief(first), 'user.updated anna off')
+    assert.deepEqual(others.map(({ data }) => data.company.id).sort(), companies)
+    assert.ok(others.every(({ data }) => data.permissions.length === 0))
+    await does(`DELETE /users/${ANNA}`, undefined, 204)
+    assert.deepEqual((await crmHears.hear()).map(brief), ['user.deleted anna'])
+  })
+
   describe(`what a deleted person was, on ${database}`, () => {
     test('goes out of stored events at once, and out of the last ones after a week', async () => {
       await using server = await startServer(database, { house: MANAGED_HOUSE })
