@@ -61,7 +61,14 @@ async function lookAtMuch(
   const ids = [...wanting.keys()]
   const seats = await listSeatsWithin(db, user, companies, ids)
   const announced = await listAnnouncedWithin(db, user, companies, ids)
-  return { ...(await tellOf(ctx, db, { marks: exact, seats, announced, wanting, now })), divided: [] }
+  const all = await countAnnounced(db, user)
+  const here = Map.groupBy(
+    announced.filter(({ permissions }) => permissions.length > 0),
+    ({ applicationId }) => applicationId,
+  )
+  const left = ids.filter((id) => (all.get(id) ?? 0) > (here.get(id)?.length ?? 0))
+  const unfinished = left.map((id) => keyOfTold({ applicationId: id, subjectId: user }))
+  return { ...(await tellOf(ctx, db, { marks: exact, seats, announced, wanting, now, unfinished })), divided: [] }
 }
 
 type Found = {
@@ -70,6 +77,7 @@ type Found = {
   announced: readonly Announced[]
   wanting: ReadonlyMap<string, Wanting>
   now: number
+  unfinished?: readonly string[]
 }
 
 async function tellOf(
@@ -90,7 +98,21 @@ async function tellOf(
   const touched = [...keys.values()].filter((key) => marksOf(key).length > 0)
   const isWhole = (key: RightsKey) => marksOf(key).some(({ companyId, place }) => companyId === null || place === WHOLE)
   const currents = touched.map((key) => ({ ...key, isWhole: isWhole(key) }))
-  return { announcement: await tellPeople(ctx, db, currents, announced, found), done: marks }
+  const here = new Set(touched.map(keyOfRights))
+  const left = announced.filter((each) => each.permissions.length > 0 && !here.has(keyOfRights(each)))
+  const unfinished = new Set([
+    ...(found.unfinished ?? []),
+    ...left.map(({ applicationId, userId }) => keyOfTold({ applicationId, subjectId: userId })),
+  ])
+  const looking = { wanting, now: found.now, unfinished }
+  return { announcement: await tellPeople(ctx, db, currents, announced, looking), done: marks }
+}
+
+type Looking = {
+  wanting: ReadonlyMap<string, Wanting>
+  now: number
+  isAgain?: boolean
+  unfinished?: ReadonlySet<string>
 }
 
 /** What is to be told of these, whose sets are looked up here. */
@@ -99,11 +121,11 @@ export async function tellPeople(
   db: Db,
   keys: readonly (RightsKey & { seat: number | undefined; isWhole: boolean })[],
   announced: readonly Announced[],
-  { wanting, now, isAgain }: { wanting: ReadonlyMap<string, Wanting>; now: number; isAgain?: boolean },
+  { wanting, now, isAgain = false, unfinished = new Set() }: Looking,
 ): Promise<Announcement> {
   const all = await currentRights(ctx, db, keys, now)
   const known = await loadKnown(db, all, announced, wanting, now)
-  return announcePeople(all, { ...known, isAgain: isAgain ?? false })
+  return announcePeople(all, { ...known, isAgain, unfinished })
 }
 
 export async function currentRights(
@@ -134,6 +156,7 @@ export async function loadKnown(
     wanting,
     now,
     isAgain: false,
+    unfinished: new Set(),
     users: new Map((await listUsersById(db, users)).map((user) => [user.id, user])),
     companies: await listCompanyNames(db, companies),
     announced: new Map(announced.map((each) => [keyOfRights(each), each])),

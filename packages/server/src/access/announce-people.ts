@@ -17,6 +17,8 @@ export type Known = {
   now: number
   /** Also what was told already. */
   isAgain: boolean
+  /** By `keyOfTold`: people of whom there is more to be told in an application, after this. */
+  unfinished: ReadonlySet<string>
 }
 
 /** What is to be stored: events, in their order, and what was said by them. */
@@ -93,7 +95,7 @@ function announcePerson(rights: readonly Current[], known: Known, into: Announce
       },
     })
   }
-  if (user || !before) return
+  if (user || !before || known.unfinished.has(keyOfTold({ applicationId, subjectId: userId }))) return
   const version = nextVersion(before, known.now)
   into.events.push({ applicationId, type: 'user.deleted', userId, version, eraseAt, data: { user: about, version } })
   into.gone.push({ userId, applicationId })

@@ -55,6 +55,19 @@ export async function listAnnouncedWithin(
   return rows.map(read)
 }
 
+/** By application, in how many companies somebody may do something, as it was announced. */
+export async function countAnnounced(db: Db, userId: string): Promise<Map<string, number>> {
+  const rows = await db
+    .selectFrom('announced')
+    .select('application_id')
+    .select((e) => e.fn.countAll<number>().as('count'))
+    .where('user_id', '=', userId)
+    .where('permissions', '<>', '')
+    .groupBy('application_id')
+    .execute()
+  return new Map(rows.map((row) => [row.application_id, Number(row.count)]))
+}
+
 /** Of these people, in these companies, in one application. */
 export async function listAnnouncedIn(
   db: Db,
