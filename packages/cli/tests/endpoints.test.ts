@@ -45,7 +45,7 @@ test('an endpoint is added, tried, mended, given another secret and removed; wha
   assert.deepEqual(Object.keys(await cli.json(['endpoint', 'resend', ...at, '--yes'])), ['resending'])
   assert.match(await cli.refusal(1, ['endpoint', 'remove', ...at]), /Add --yes/)
   await cli.text(['endpoint', 'remove', ...at, '--yes'])
-  assert.match(await cli.refusal(1, ['endpoint', 'show', ...at]), /There is no endpoint .*endpoint add/)
+  assert.match(await cli.refusal(1, ['endpoint', 'show', ...at]), /There is no endpoint [\s\S]*endpoint add/)
   assert.match(await cli.refusal(1, ['endpoint', 'add', 'crm', 'https://10.0.0.1/hook']), /not public/)
   assert.match(await cli.refusal(2, ['endpoint', 'edit', ...at]), /endpoint set/)
 })

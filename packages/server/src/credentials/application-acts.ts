@@ -53,7 +53,7 @@ export async function createApplication(
       source_networks: wanted.sourceNetworks?.join(' ') || null,
       django_url: wanted.djangoUrl ?? null,
       impersonation_url: wanted.impersonationUrl ?? null,
-      django_before_6_2: wanted.isDjangoBefore62 ? 1 : 0,
+      django_by_token: wanted.isDjangoBefore62 ? 1 : 0,
       tree_version: 1,
       sessions_ended_at: 0,
       created_at: now,
@@ -88,7 +88,7 @@ export async function changeApplication(
       source_networks: networks?.join(' ') || null,
       django_url: changes.djangoUrl === undefined ? stored.djangoUrl : changes.djangoUrl,
       impersonation_url: changes.impersonationUrl === undefined ? stored.impersonationUrl : changes.impersonationUrl,
-      django_before_6_2: (changes.isDjangoBefore62 ?? stored.isDjangoBefore62) ? 1 : 0,
+      django_by_token: (changes.isDjangoBefore62 ?? stored.isDjangoBefore62) ? 1 : 0,
       updated_at: ctx.now(),
     })
     // Kept for nothing any more.

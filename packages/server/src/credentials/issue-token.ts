@@ -56,7 +56,7 @@ export async function issueToken(ctx: Context, tx: Tx, wish: TokenWish): Promise
     only_company_id: wish.impersonation?.companyId ?? null,
     impersonation_id: wish.impersonation?.id ?? null,
   })
-  if (application.django_before_6_2 === 1) await keepForSite(ctx, tx, wish, { id, token, endsAt: expiresAt })
+  if (application.django_by_token === 1) await keepForSite(ctx, tx, wish, { id, token, endsAt: expiresAt })
   if (wish.verified?.rehashed) await setPasswordHash(tx, wish.userId, wish.verified.rehashed, now)
   return { token, expiresAt, issuedAt }
 }
@@ -104,7 +104,7 @@ function issuingSql(kind: Database['kind']) {
         cast(coalesce(a.token_days, ${count}) as bigint) as days,
         cast(coalesce(a.token_idle_days, case when a.secret_hash is null then 0 else ${count} end) as bigint) as idle_days
       from made m, users u, applications a
-      where u.id = ${text} and u.password_hash = ${text} and u.active = 1 and a.id = ${text} and a.active = 1 and a.django_before_6_2 = 0
+      where u.id = ${text} and u.password_hash = ${text} and u.active = 1 and a.id = ${text} and a.active = 1 and a.django_by_token = 0
       ${kind === 'postgres' ? sql`for share of u, a` : sql``}
     )
     insert into tokens (id, hash, user_id, application_id, issued_at, expires_at, idle_limit, last_used_at,
@@ -133,7 +133,7 @@ async function lockForToken(ctx: Context, tx: Tx, wish: TokenWish) {
     .where('id', '=', wish.userId)
   let applications = tx
     .selectFrom('applications')
-    .select(['secret_hash', 'token_days', 'token_idle_days', 'sessions_ended_at', 'active', 'django_before_6_2'])
+    .select(['secret_hash', 'token_days', 'token_idle_days', 'sessions_ended_at', 'active', 'django_by_token'])
     .where('id', '=', wish.applicationId)
   if (ctx.db.kind === 'postgres') {
     // Against `endUserSessions`. A rehash writes the row itself: taking the write lock at once keeps two from a deadlock.

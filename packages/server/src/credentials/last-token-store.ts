@@ -22,7 +22,7 @@ export async function findLastToken(db: Db, { userId, applicationId }: Of): Prom
     .select('t.sealed')
     .where('t.user_id', '=', userId)
     .where('t.application_id', '=', applicationId)
-    .where('a.django_before_6_2', '=', 1)
+    .where('a.django_by_token', '=', 1)
     .executeTakeFirst()
   return row?.sealed
 }

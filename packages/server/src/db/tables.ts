@@ -163,7 +163,7 @@ type ApplicationsTable = {
   /** Since when what it may know already is noted as announced; until then it is told in full. */
   events_ready_at: Generated<number | null>
   /** 1: a Django site that finds the user of an event by the token that it stored last. */
-  django_before_6_2: Generated<Switch>
+  django_by_token: Generated<Switch>
   created_at: number
   updated_at: number
 }

@@ -165,7 +165,7 @@ function selectManaged(db: Db) {
       'source_networks',
       'django_url',
       'impersonation_url',
-      'django_before_6_2',
+      'django_by_token',
       'created_at',
       'updated_at',
     ])
@@ -184,7 +184,7 @@ function asManaged(row: Awaited<ReturnType<ReturnType<typeof selectManaged>['exe
     sourceNetworks: row.source_networks?.split(' ') ?? null,
     djangoUrl: row.django_url,
     impersonationUrl: row.impersonation_url,
-    isDjangoBefore62: row.django_before_6_2 === 1,
+    isDjangoBefore62: row.django_by_token === 1,
     createdAt: row.created_at,
     updatedAt: row.updated_at,
   }

@@ -31,7 +31,7 @@ async function seedApplication(seeding: Seeding, path: string, entry: Applicatio
     source_networks: readNetworks(seeding, path, entry.source_networks),
     django_url: readAddress(seeding, `${path}/django_url`, entry.django_url, readSiteBase),
     impersonation_url: readAddress(seeding, `${path}/impersonation_url`, entry.impersonation_url, readFormAddress),
-    django_before_6_2: toSwitch(entry.django_before_6_2),
+    django_by_token: toSwitch(entry.django_before_6_2),
   }
   const stored = await tx.selectFrom('applications').selectAll().where('id', '=', entry.id).executeTakeFirst()
   if (stored) {
@@ -42,7 +42,7 @@ async function seedApplication(seeding: Seeding, path: string, entry: Applicatio
       .set({ ...changed, updated_at: now })
       .where('id', '=', entry.id)
       .execute()
-    if (changed.django_before_6_2 === 0) await forgetLastTokensOf(tx, entry.id)
+    if (changed.django_by_token === 0) await forgetLastTokensOf(tx, entry.id)
     if (changed.active === 0) await endCredentials(tx, { applicationId: entry.id }, now)
     seeding.counts.applications.changed++
     return true
@@ -63,7 +63,7 @@ async function seedApplication(seeding: Seeding, path: string, entry: Applicatio
     source_networks: given.source_networks ?? null,
     django_url: given.django_url ?? null,
     impersonation_url: given.impersonation_url ?? null,
-    django_before_6_2: given.django_before_6_2 ?? 0,
+    django_by_token: given.django_by_token ?? 0,
     tree_version: 1,
     sessions_ended_at: 0,
     created_at: now,

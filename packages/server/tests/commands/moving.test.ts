@@ -126,11 +126,13 @@ for (const from of databases) {
       assert.equal(made.code, 0, made.stderr)
       assert.match(made.stdout, /The house is in order/)
       const after = await place.tables()
-      const ends = keeps ? ['impersonations'] : ['impersonations', 'tokens', 'api_keys']
+      const ends = keeps ? ['impersonations'] : ['impersonations', 'tokens', 'api_keys', 'due', 'house']
       const without = (tables: typeof after) =>
         Object.fromEntries(Object.entries(tables).filter(([name]) => !ends.includes(name)))
       assert.deepEqual(without(after), without(before))
-      for (const name of ends) assert.equal(after[name]?.length, before[name]?.length)
+      // Whoever is told of events is told anew, where this may be another history than the one told before.
+      const marks = (name: string) => (name === 'due' ? 1 : 0)
+      for (const name of ends) assert.equal(after[name]?.length, (before[name]?.length ?? 0) + marks(name), name)
       const served = await startServe(place.env)
       try {
         const status = keeps ? 200 : 401

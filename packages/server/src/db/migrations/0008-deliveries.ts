@@ -127,7 +127,7 @@ export function deliveries({ time, flag, text, clustered, count }: SchemaDialect
       // Last, and short: on PostgreSQL this keeps all others out until the end.
       await db.schema
         .alterTable('applications')
-        .addColumn('django_before_6_2', flag, (c) => c.notNull().defaultTo(0))
+        .addColumn('django_by_token', flag, (c) => c.notNull().defaultTo(0))
         .execute()
     },
   }
