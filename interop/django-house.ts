@@ -19,6 +19,8 @@ const looks = ['list_invoices']
 const people = {
   anna: { first: 'Anna', last: 'Ångström-Őry', rights: [[acme, makes] as const, [globex, looks] as const] },
   bert: { first: 'Bert', last: 'Of ACME', rights: [[acme, makes] as const] },
+  carl: { first: 'Carl', last: 'Of ACME', rights: [[acme, makes] as const] },
+  gina: { first: 'Gina', last: 'Helped', rights: [[acme, makes] as const, [globex, looks] as const] },
   nora: { first: 'Nora', last: 'None', rights: [] },
 }
 

@@ -1,22 +1,24 @@
 // A License server and, for each release in the table, the example site that asks it.
 import assert from 'node:assert/strict'
-import { test } from 'node:test'
+import { type TestContext, test } from 'node:test'
 import { type AdminReply, askFor, makeKey } from '../packages/server/tests/support/admin.ts'
-import { databases, startServer, type TestServer } from '../packages/server/tests/support/server.ts'
+import { type DatabaseKind, databases, startServer, type TestServer } from '../packages/server/tests/support/server.ts'
 import { applicationOf, houseOf } from './django-house.ts'
 import { type Site, startSite } from './django-site.ts'
 import { type Row, readTable } from './django-table.ts'
 import { djangoPackage, prepareEnvironments } from './environments.ts'
 
-/** One release: its row, its site, and the server's side of it as an operator sees it. */
+/** One release: its row, the server's side of it as an operator sees it, and a site to start. */
 export interface Place {
   row: Row
   release: string
   application: string
-  site: Site
   server: TestServer
+  key: string
   /** One call of the admin API, which must be answered with this status. */
   admin(status: number, line: string, body?: unknown): Promise<AdminReply['body']>
+  /** With the example's middleware where a secret is given, and with the package alone where none is. */
+  start(webhookSecret?: string): Promise<Site>
 }
 
 const environments = await prepareEnvironments(djangoPackage)
@@ -25,8 +27,12 @@ const missing = 'missing' in environments ? environments.missing : undefined
 const skip = process.env.CI ? false : (missing ?? false)
 
 /** One test for each database, with one within for each release. */
-export function testReleases(what: string, show: (place: Place) => Promise<void>): void {
-  for (const database of databases) {
+export function testReleases(
+  what: string,
+  show: (t: TestContext, place: Place) => Promise<void>,
+  on: readonly DatabaseKind[] = databases,
+): void {
+  for (const database of on) {
     test(`${what}, with ${database}`, { skip }, async (t) => {
       if ('missing' in environments) assert.fail(environments.missing)
       const rows = readTable()
@@ -35,18 +41,16 @@ export function testReleases(what: string, show: (place: Place) => Promise<void>
       await using server = await startServer(database, { house, env: { LICENSE_ALLOWED_NETWORKS: '127.0.0.0/8' } })
       const key = await makeKey(server)
       for (const row of rows) {
-        await t.test(row.release, async () => {
-          const { release } = row
-          const application = applicationOf(release)
-          await using site = await startSite({
-            python: environments.python(release),
-            license: server.url,
-            application,
-          })
+        const { release } = row
+        const application = applicationOf(release)
+        const start = async (webhookSecret?: string) => {
+          const python = environments.python(release)
+          const site = await startSite({ python, license: server.url, application, webhookSecret })
           assert.deepEqual([site.release, site.django], [release, '5.2.19'])
-          const admin = (status: number, line: string, body?: unknown) => askFor(status, server, key, line, { body })
-          await show({ row, release, application, site, server, admin })
-        })
+          return site
+        }
+        const admin = (status: number, line: string, body?: unknown) => askFor(status, server, key, line, { body })
+        await t.test(release, (t) => show(t, { row, release, application, server, key, admin, start }))
       }
     })
   }

@@ -1,13 +1,22 @@
 // Sites with the published Django package, as people meet them: signing in, choosing a company, and what they may do there.
 import assert from 'node:assert/strict'
 import { acme, emailOf, globex, hooli, idOf, PASSWORD } from './django-house.ts'
-import { testReleases } from './django-places.ts'
+import { type Place, testReleases } from './django-places.ts'
+import type { Site } from './django-site.ts'
 
 const WRONG = ['Email or password incorrect']
 /** As HTML has it. */
 const GLOBEX = globex.name.replace('&', '&amp;')
 
-testReleases('people sign in at a Django site and work for a company', async ({ release, row, site }) => {
+testReleases('Django sites, as people meet them', async (t, place) => {
+  await using site = await place.start()
+  await t.test('people sign in and work for a company', () => signIn(place, site))
+  await t.test("there is no page for a company that is not the user's", () => otherCompany(place, site))
+  await t.test('without events it asks again at a sign-in and when a company is chosen', () => askAgain(place, site))
+  await t.test('a supporter enters as a user', () => impersonate(place, site))
+})
+
+async function signIn({ release, row }: Place, site: Site) {
   const anna = emailOf('anna', release)
   const visitor = site.visitor()
   const first = await visitor.open('/')
@@ -53,9 +62,9 @@ testReleases('people sign in at a Django site and work for a company', async ({ 
   const names = Object.keys(await site.stored())
   assert.deepEqual(names.sort(), row.username === 'as typed' ? [anna.toUpperCase(), anna] : [anna])
   assert.deepEqual(site.complaints(), [])
-})
+}
 
-testReleases('a Django site takes no page for a company that is not the user’s', async ({ release, site }) => {
+async function otherCompany({ release }: Place, site: Site) {
   const [anna, bert] = [emailOf('anna', release), emailOf('bert', release)]
   await site.visitor().enter(anna, PASSWORD, globex.id)
   const visitor = site.visitor()
@@ -67,16 +76,15 @@ testReleases('a Django site takes no page for a company that is not the user’s
   for (const path of ['/', '/invoices/new']) assert.equal((await visitor.open(path)).status, 403, path)
   assert.equal((await visitor.choose(acme.id)).to, '/')
   assert.deepEqual(await visitor.looks(), { user: bert, company: acme.name, mayCreate: true })
-})
+}
 
-testReleases('without events a Django site asks again at a sign-in and when a company is chosen', async (place) => {
-  const { release, site, server, application, admin } = place
-  const bert = emailOf('bert', release)
+async function askAgain({ release, application, admin }: Place, site: Site) {
+  const carl = emailOf('carl', release)
   const visitor = site.visitor()
-  await visitor.enter(bert, PASSWORD, acme.id)
-  const rights = `/companies/${acme.id}/members/${idOf('bert', release)}/rights/${application}`
-  const may = { user: bert, company: acme.name, mayCreate: true }
-  for (const again of [() => visitor.choose(acme.id), () => visitor.signIn(bert, PASSWORD)]) {
+  await visitor.enter(carl, PASSWORD, acme.id)
+  const rights = `/companies/${acme.id}/members/${idOf('carl', release)}/rights/${application}`
+  const may = { user: carl, company: acme.name, mayCreate: true }
+  for (const again of [() => visitor.choose(acme.id), () => visitor.signIn(carl, PASSWORD)]) {
     await admin(200, `PUT ${rights}`, { permissions: ['list_invoices'], roles: [] })
     assert.deepEqual(await visitor.looks(), may)
     await again()
@@ -85,12 +93,11 @@ testReleases('without events a Django site asks again at a sign-in and when a co
     await visitor.choose(acme.id)
     assert.deepEqual(await visitor.looks(), may)
   }
-  assert.ok(server.url)
-})
+}
 
-testReleases('a supporter enters a Django site as a user', async ({ release, row, site, application, admin }) => {
-  const anna = emailOf('anna', release)
-  const wish = { user: idOf('anna', release), company: acme.id, application, reason: 'Ticket 7' }
+async function impersonate({ release, row, application, admin }: Place, site: Site) {
+  const gina = emailOf('gina', release)
+  const wish = { user: idOf('gina', release), company: acme.id, application, reason: 'Ticket 7' }
   await admin(200, `PATCH /applications/${application}`, { django_url: site.base })
   if (row.impersonation !== 'works') {
     const { code, detail } = await admin(409, 'POST /impersonations', wish)
@@ -108,13 +115,13 @@ testReleases('a supporter enters a Django site as a user', async ({ release, row
   assert.equal(await supporter.looks(), undefined)
 
   const herself = site.visitor()
-  await herself.enter(anna, PASSWORD, acme.id)
-  const own = (await site.stored())[anna]?.token
+  await herself.enter(gina, PASSWORD, acme.id)
+  const own = (await site.stored())[gina]?.token
   const begun = await begin(acme.id)
   assert.match(begun.open_url, new RegExp(`^${site.base}/impersonation/[0-9a-f-]{36}$`))
   assert.match(begun.notice.join(' '), /until you sign out there.*until the user signs in again/)
   assert.equal((await supporter.open(begun.open_url)).to, '/')
-  const inAcme = { user: anna, company: acme.name, mayCreate: true }
+  const inAcme = { user: gina, company: acme.name, mayCreate: true }
   assert.deepEqual(await supporter.looks(), inAcme)
   const again = site.visitor()
   const second = await again.open(begun.open_url)
@@ -122,8 +129,8 @@ testReleases('a supporter enters a Django site as a user', async ({ release, row
   assert.match(second.text, /This one-time token is not valid/)
   assert.equal(await again.looks(), undefined)
 
-  // What can't be undone there: the supporter's token is Anna's, her own session has it too, and it is for one company alone …
-  assert.notEqual((await site.stored())[anna]?.token, own)
+  // What can't be undone there: the supporter's token is Gina's, her own session has it too, and it is for one company alone …
+  assert.notEqual((await site.stored())[gina]?.token, own)
   assert.equal((await herself.choose(globex.id)).to, '/auth/select-company')
   assert.equal((await herself.open('/')).status, 403)
   // … until it ends, when it is nothing; but the site's session stays.
@@ -133,9 +140,9 @@ testReleases('a supporter enters a Django site as a user', async ({ release, row
   assert.equal((await supporter.choose(acme.id)).to, '/auth/select-company')
   assert.equal((await supporter.open('/')).status, 403)
   // She signs in again, and all is as before.
-  await herself.enter(anna, PASSWORD, acme.id)
+  await herself.enter(gina, PASSWORD, acme.id)
   assert.deepEqual(await herself.looks(), inAcme)
-})
+}
 
 /** What the admin API tells of an impersonation into a Django site. */
 interface Begun {
