@@ -21,6 +21,11 @@ const people = {
   bert: { first: 'Bert', last: 'Of ACME', rights: [[acme, makes] as const] },
   carl: { first: 'Carl', last: 'Of ACME', rights: [[acme, makes] as const] },
   gina: { first: 'Gina', last: 'Helped', rights: [[acme, makes] as const, [globex, looks] as const] },
+  /** Loses all companies but one, and then that one. */
+  leon: { first: 'Leon', last: 'Leaves', rights: [[acme, makes] as const, [globex, looks] as const] },
+  /** Gets another address and a pin. */
+  emma: { first: 'Emma', last: 'Moves', rights: [[acme, makes] as const, [globex, looks] as const] },
+  otto: { first: 'Otto', last: 'Off', rights: [[acme, makes] as const] },
   nora: { first: 'Nora', last: 'None', rights: [] },
 }
 

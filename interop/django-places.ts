@@ -1,7 +1,7 @@
 // A License server and, for each release in the table, the example site that asks it.
 import assert from 'node:assert/strict'
 import { type TestContext, test } from 'node:test'
-import { type AdminReply, askFor, makeKey } from '../packages/server/tests/support/admin.ts'
+import { type AdminReply, ask, askFor, makeKey } from '../packages/server/tests/support/admin.ts'
 import { type DatabaseKind, databases, startServer, type TestServer } from '../packages/server/tests/support/server.ts'
 import { applicationOf, houseOf } from './django-house.ts'
 import { type Site, startSite } from './django-site.ts'
@@ -17,6 +17,8 @@ export interface Place {
   key: string
   /** One call of the admin API, which must be answered with this status. */
   admin(status: number, line: string, body?: unknown): Promise<AdminReply['body']>
+  /** Makes this permission, with what it needs, what a member may do for that company in this application. */
+  give(userId: string, companyId: string, permission: string): Promise<void>
   /** With the example's middleware where a secret is given, and with the package alone where none is. */
   start(webhookSecret?: string): Promise<Site>
 }
@@ -50,7 +52,17 @@ export function testReleases(
           return site
         }
         const admin = (status: number, line: string, body?: unknown) => askFor(status, server, key, line, { body })
-        await t.test(release, (t) => show(t, { row, release, application, server, key, admin, start }))
+        const give = async (userId: string, companyId: string, permission: string) => {
+          const rights = `/companies/${companyId}/members/${userId}/rights/${application}`
+          const { headers } = await ask(server, key, `GET ${rights}`)
+          const body = { grants: [{ permission }] }
+          const change = await ask(server, key, `PUT ${rights}`, {
+            body,
+            headers: { 'if-match': headers.get('etag') ?? '' },
+          })
+          assert.equal(change.status, 200, JSON.stringify(change.body))
+        }
+        await t.test(release, (t) => show(t, { row, release, application, server, key, admin, give, start }))
       }
     })
   }

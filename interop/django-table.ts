@@ -22,7 +22,11 @@ const page = new URL('../docs/django.md', import.meta.url)
 export function readTable(): Row[] {
   const lines = readFileSync(page, 'utf8').split('\n')
   const start = lines.findIndex((line) => /^\| *release *\|/.test(line))
-  const cells = (line: string) => line.split('|').slice(1, -1).map((cell) => cell.replaceAll('`', '').trim())
+  const cells = (line: string) =>
+    line
+      .split('|')
+      .slice(1, -1)
+      .map((cell) => cell.replaceAll('`', '').trim())
   const names = cells(lines[start] ?? '')
   const end = lines.findIndex((line, at) => at > start && !line.startsWith('|'))
   return lines
