@@ -181,6 +181,9 @@ async function connect(place: Place): Promise<Site> {
   const { secret, path } = await addEndpoint(server, key, early, application)
   const site = await place.start(secret)
   await admin(200, `PATCH ${path}`, { url: site.base })
+  // By the middleware, to the package, which knows nobody of that name.
+  const { state, last_status } = await admin(200, `POST ${path}/ping`)
+  assert.deepEqual([state, last_status], ['delivered', 404])
   return site
 }
 
