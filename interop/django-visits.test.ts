@@ -149,9 +149,13 @@ async function impersonate({ release, row, application, admin }: Place, site: Si
   await anew.enter(gina, PASSWORD, acme.id)
   assert.deepEqual(await anew.looks(), inAcme)
 
-  // The package adds what the user may do for this company to what it had stored for the one before, and takes nothing away.
+  // The package adds what the user may do for this company to what it had stored for the one before, and takes nothing away
+  // until the company is chosen again.
   await supporter.open((await begin(globex.id)).open_url)
-  assert.deepEqual(await supporter.looks(), { user: gina, company: GLOBEX, mayCreate: true })
+  const inGlobex = { user: gina, company: GLOBEX, mayCreate: true }
+  assert.deepEqual(await supporter.looks(), inGlobex)
+  assert.equal((await supporter.choose(globex.id)).to, '/')
+  assert.deepEqual(await supporter.looks(), { ...inGlobex, mayCreate: false })
 }
 
 /** What the admin API tells of an impersonation into a Django site. */
