@@ -1,4 +1,4 @@
-// One virtual environment for each release of the published Python package. The first run fetches locked wheels into
+// One virtual environment for each release of a published Python package. The first run fetches locked wheels into
 // .wheels/ and makes the environments in .venvs/; later runs find them. Nothing outside these two folders is touched.
 import { execFile } from 'node:child_process'
 import { createHash } from 'node:crypto'
@@ -11,25 +11,49 @@ import { promisify } from 'node:util'
 type Environments = { python(version: string): string } | { missing: string }
 
 const here = fileURLToPath(new URL('.', import.meta.url))
-const releasesFile = join(here, 'releases.txt')
-const requirementsFile = join(here, 'requirements.txt')
 const run = promisify(execFile)
 
+/** A published package, of which each release in `<folder>/releases.txt` gets an environment. */
+export interface Package {
+  name: string
+  /** With `releases.txt`, locked sources to build, and `requirements.txt`, locked wheels. */
+  folder: string
+  /** What is installed beside it, as it is named in `requirements.txt`. */
+  beside: readonly string[]
+  /** The oldest Python 3 that all of it runs on. */
+  oldestPython: number
+}
+
+export const pythonClient: Package = {
+  name: 'cloudspot-license-api',
+  folder: here,
+  beside: [],
+  oldestPython: 9,
+}
+
+export const djangoPackage: Package = {
+  name: 'django-cloudspotlicense',
+  folder: join(here, 'django'),
+  beside: ['Django'],
+  oldestPython: 10,
+}
+
 /** Makes what is missing. Says in one sentence why there can be no environments on this machine, if so. */
-export async function prepareEnvironments(): Promise<Environments> {
-  const python = await findPython()
+export async function prepareEnvironments(wanted = pythonClient): Promise<Environments> {
+  const python = await findPython(wanted.oldestPython)
   if ('missing' in python) return python
-  const releases = readReleases()
-  const lock = readFileSync(releasesFile, 'utf8') + readFileSync(requirementsFile, 'utf8')
+  const releases = readReleases(wanted)
+  const lock = readLock(wanted)
   const key = shortHash(lock + python.version + python.path)
   const environments = new Map<string, string>()
   try {
-    for (const { version } of releases) {
-      const environment = await once(join(here, '.venvs'), version, key, async (made) => {
-        const wheels = await once(join(here, '.wheels'), 'wheels', shortHash(lock), (folder) =>
-          fetchWheels(python.path, releases, folder),
+    for (const { name, version } of releases) {
+      if (name !== wanted.name) continue
+      const environment = await once(join(here, '.venvs'), `${name}-${version}`, key, async (made) => {
+        const wheels = await once(join(here, '.wheels'), name, shortHash(lock), (folder) =>
+          fetchWheels(python.path, wanted, folder),
         )
-        await makeEnvironment(python.path, made, wheels, `cloudspot-license-api==${version}`)
+        await makeEnvironment(python.path, made, wheels, [`${name}==${version}`, ...wanted.beside])
       })
       environments.set(version, pythonIn(environment))
     }
@@ -45,25 +69,33 @@ export async function prepareEnvironments(): Promise<Environments> {
   }
 }
 
-async function findPython(): Promise<{ path: string; version: string } | { missing: string }> {
-  const probe = 'import json, sys; print(json.dumps([sys.executable, sys.version, sys.version_info >= (3, 9)]))'
+async function findPython(oldest: number): Promise<{ path: string; version: string } | { missing: string }> {
+  const probe = 'import json, sys; print(json.dumps([sys.executable, sys.version, sys.version_info[:2]]))'
   for (const command of ['python3', 'python']) {
     const found = await run(command, ['-I', '-c', probe]).catch(() => undefined)
     if (!found) continue
-    const [path, version, recentEnough] = JSON.parse(found.stdout) as [string, string, boolean]
-    if (!recentEnough) return { missing: `Python 3.9 or newer is needed, and ${command} is ${version.split(' ')[0]}.` }
+    const [path, version, [major, minor]] = JSON.parse(found.stdout) as [string, string, [number, number]]
+    if (major < 3 || (major === 3 && minor < oldest)) {
+      return { missing: `Python 3.${oldest} or newer is needed, and ${command} is ${version.split(' ')[0]}.` }
+    }
     const hasVenv = await run(path, ['-I', '-c', 'import venv']).catch(() => undefined)
     return hasVenv ? { path, version } : { missing: `${path} has no venv module (on Debian: python3-venv).` }
   }
-  return { missing: 'There is no python3 on this machine (Python 3.9 or newer is needed).' }
+  return { missing: `There is no python3 on this machine (Python 3.${oldest} or newer is needed).` }
 }
 
-function readReleases() {
-  const lines = readFileSync(releasesFile, 'utf8').split('\n')
+function readReleases({ folder }: Package) {
+  const lines = readFileSync(join(folder, 'releases.txt'), 'utf8').split('\n')
   return lines.flatMap((line) => {
-    const version = /^cloudspot-license-api==(\S+)/.exec(line)?.[1]
-    return version ? [{ version, line }] : []
+    const [, name, version] = /^([\w-]+)==(\S+)/.exec(line) ?? []
+    return name && version ? [{ name, version, line }] : []
   })
+}
+
+/** All that is locked, so that a change of it makes everything anew. */
+function readLock({ folder }: Package) {
+  const files = [...new Set([folder, here])].map((each) => join(each, 'requirements.txt'))
+  return [join(folder, 'releases.txt'), ...files].map((file) => readFileSync(file, 'utf8')).join('')
 }
 
 /**
@@ -107,17 +139,18 @@ function isRunning(pid: number) {
 }
 
 /** Fetches the locked wheels, and builds one of each release, which are published as source only. */
-async function fetchWheels(python: string, releases: { version: string; line: string }[], wheels: string) {
-  console.error('Fetching the published Python packages (once, and again when their lock changes) …')
+async function fetchWheels(python: string, wanted: Package, wheels: string) {
+  console.error(`Fetching ${wanted.name} and what it needs (once, and again when its lock changes) …`)
   await mkdir(wheels)
   const scratch = join(wheels, 'scratch')
   try {
     const download = ['download', '--no-deps', '--require-hashes', '--only-binary=:all:']
     const anyPip = await findPip(python, join(scratch, 'pip'))
-    await run(anyPip, ['-m', 'pip', ...download, '-r', requirementsFile, '-d', wheels], { env: pipSettings() })
-    await makeEnvironment(python, join(scratch, 'build'), wheels, 'setuptools')
-    for (const { version, line } of releases) {
-      const locked = join(scratch, `${version}.txt`)
+    const requirements = join(wanted.folder, 'requirements.txt')
+    await run(anyPip, ['-m', 'pip', ...download, '-r', requirements, '-d', wheels], { env: pipSettings() })
+    await makeEnvironment(python, join(scratch, 'build'), wheels, ['setuptools'])
+    for (const { name, version, line } of readReleases(wanted)) {
+      const locked = join(scratch, `${name}-${version}.txt`)
       await writeFile(locked, line)
       const build = ['wheel', '--no-deps', '--no-build-isolation', '--require-hashes', '-r', locked, '-w', wheels]
       const args = ['-I', await pinnedPip(wheels), ...build]
@@ -138,10 +171,12 @@ async function findPip(python: string, scratch: string) {
   return pythonIn(scratch)
 }
 
-async function makeEnvironment(python: string, folder: string, wheels: string, requirement: string) {
+async function makeEnvironment(python: string, folder: string, wheels: string, requirements: string[]) {
   await run(python, ['-I', '-m', 'venv', '--without-pip', folder])
   // --isolated: no setting of this machine's pip may put something else there.
-  const install = ['install', '--isolated', '--no-index', '--find-links', wheels, '--quiet', requirement]
+  // Not compiled ahead: of Django only a part is ever loaded.
+  const options = ['--isolated', '--no-index', '--no-compile', '--quiet', '--find-links', wheels]
+  const install = ['install', ...options, ...requirements]
   await run(pythonIn(folder), ['-I', await pinnedPip(wheels), ...install])
 }
 

@@ -6,6 +6,7 @@ export const DJANGO_NOTICE: readonly string[] = [
   'The site lets in only whom it knows: the user must have signed in there before, and for this company.',
   'The site has a session of its own, which we can not end: sign out there when you are done. After the end it still shows what it has stored, and is told nothing more through it.',
   "The site keeps our token in place of the user's own until the user signs in there again: until then what the user does there is for this company alone, and refused after the end.",
+  'The site adds what the user may do for this company to what it had stored of another one. Choose the company there once more before anything else, if the user works for several.',
 ]
 
 /** Where we know of no page that takes the one-time token. */
