@@ -297,11 +297,21 @@ function* batches<T>(rows: Iterable<T>): Iterable<T[]> {
   if (batch.length > 0) yield batch
 }
 
+/** A user's company, and the module that the user's grants in it are of. Of the three companies each has another. */
+export function seatOf(user: number, nth: number): { company: string; module: string } {
+  const company = (user * 7 + nth * (97 + (user % 5))) % COMPANIES
+  return { company: companyId(company), module: moduleAt(user + nth) }
+}
+
+export function moduleAt(n: number): string {
+  return MODULES[n % MODULES.length] ?? ''
+}
+
 function* membersOf(users: number): Iterable<RawBuilder<unknown>> {
   for (let user = 0; user < users; user++) {
     for (let nth = 0; nth < COMPANIES_OF_USER; nth++) {
-      const company = (user * 7 + nth * (97 + (user % 5))) % COMPANIES
-      yield row(userId(user), companyId(company), nth, MODULES[(user + nth) % MODULES.length] ?? '')
+      const { company, module } = seatOf(user, nth)
+      yield row(userId(user), company, nth, module)
     }
   }
 }

@@ -153,7 +153,7 @@ export function lookUpPlan(house: House, ports: number[], seconds: number): Plan
   }
 }
 
-function signInPlan(house: House, ports: number[], seconds: number): Plan {
+export function signInPlan(house: House, ports: number[], seconds: number): Plan {
   return {
     ...lookUpPlan(house, ports, seconds),
     // As many as are hashed at once, and as many that wait for their turn.

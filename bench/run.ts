@@ -6,6 +6,7 @@ import { join } from 'node:path'
 import { parseArgs } from 'node:util'
 import type { DatabaseAddress } from '../packages/server/src/db/database.ts'
 import { startPostgres } from '../tools/postgres.ts'
+import { type EventLengths, measureEvents } from './events.ts'
 import { fillHouse, type House } from './house.ts'
 import { measureLists } from './lists.ts'
 import {
@@ -36,6 +37,8 @@ const lengths: Lengths = values.quick
   ? { rounds: 2, seconds: 3, signInSeconds: 3, starts: 3 }
   : { rounds: 5, seconds: 10, signInSeconds: 10, starts: 5 }
 
+const events: EventLengths = values.quick ? { people: 1_000, seconds: 5 } : { people: 10_000, seconds: 20 }
+
 /** Of a house that is asked a hundred times a second. */
 const HOUR_OF_REQUESTS = values.quick ? 36_000 : 360_000
 const NODES = 4
@@ -60,8 +63,17 @@ async function measureSqlite(): Promise<Row[]> {
     const { readyMs, idleMb } = await measureStarts(settings, lengths.starts)
     say(`SQLite: ${HOUR_OF_REQUESTS} requests, and its memory …`)
     const { before: early, after: late } = await measureMemory(settings, house, HOUR_OF_REQUESTS)
+    say('SQLite: events …')
+    const eventsAt = join(folder, 'events')
+    const told = await measureEvents(
+      'SQLite',
+      { kind: 'sqlite', file: join(eventsAt, 'license.db') },
+      { LICENSE_DATA_DIR: eventsAt },
+      events,
+    )
     return [
       ...rows,
+      ...told,
       { what: 'ready after its start', on: 'SQLite', measured: `${readyMs.toFixed(0)} ms`, wanted: '≤ 1000 ms' },
       { what: 'memory, idle', on: 'SQLite', measured: `${idleMb.toFixed(0)} MB`, wanted: '≤ 120 MB' },
       {
@@ -84,6 +96,14 @@ async function measurePostgres(): Promise<Row[]> {
     const url = await postgres.createDatabase('bench')
     const settings = { LICENSE_DATA_DIR: folder, LICENSE_DATABASE_URL: url }
     const { rows, house } = await measure('PostgreSQL', { kind: 'postgres', url }, settings)
+    say('PostgreSQL: events …')
+    const eventsUrl = await postgres.createDatabase('bench_events')
+    const told = await measureEvents(
+      'PostgreSQL',
+      { kind: 'postgres', url: eventsUrl },
+      { LICENSE_DATA_DIR: join(folder, 'events'), LICENSE_DATABASE_URL: eventsUrl },
+      events,
+    )
     say(`PostgreSQL: ${NODES} servers, and one …`)
     await using stack = new AsyncDisposableStack()
     const servers: Running[] = []
@@ -91,6 +111,7 @@ async function measurePostgres(): Promise<Row[]> {
     const nodes = await measureNodes(servers, house, lengths)
     return [
       ...rows,
+      ...told,
       {
         what: `permission look-ups of ${NODES} servers`,
         on: 'PostgreSQL',

@@ -9,6 +9,7 @@ import { setTimeout as sleep } from 'node:timers/promises'
 import { fileURLToPath } from 'node:url'
 import { BadCredentials, LicenseClient, NoAccess, NoValidToken, type Session } from 'cloudspot-license-api'
 import { freePort } from '../../tools/free-port.ts'
+import { revoke } from './revocation.ts'
 
 const endsByItself = process.argv.includes('--once')
 const root = fileURLToPath(new URL('../..', import.meta.url))
@@ -23,6 +24,8 @@ const env = {
   LICENSE_DATA_DIR: data,
   LICENSE_PORT: String(port),
   LICENSE_LOG_LEVEL: 'warn',
+  // Here the application runs on this machine; a server tells only addresses outside else.
+  LICENSE_ALLOWED_NETWORKS: '127.0.0.0/8',
 }
 let server: ChildProcess | undefined
 process.on('exit', () => {
@@ -40,6 +43,7 @@ say(`The License server runs on ${url}`)
 const license = new LicenseClient('crm', { baseUrl: url })
 const session = await license.authenticate(email, password)
 await showSession(session)
+await showRevocation(session)
 await showRefusals(session)
 if (endsByItself) await stop()
 else await goOn()
@@ -58,6 +62,25 @@ async function showSession(session: Session): Promise<void> {
   if (!acme || !globex) throw new Error('the demo house gives her two companies')
   say(`  May she create invoices at ${acme.name}? ${answer(session.permissions.has('create_invoice', acme.id))}`)
   say(`  And at ${globex.name}? ${answer(session.permissions.has('create_invoice', globex.id))}`)
+}
+
+async function showRevocation(session: Session): Promise<void> {
+  const [acme] = session.permissions.companies
+  if (!acme) throw new Error('the demo house gives her a company')
+  heading(`Her role Clerk at ${acme.name} is taken away, while she is signed in`)
+  const { key } = JSON.parse(licenseServer('key', 'create', '--name', 'demo', '--operator', '--json'))
+  const { event, ms, forgedTaken, left } = await revoke({ url, apiKey: key }, session, {
+    application: 'crm',
+    role: 'clerk',
+    company: acme,
+  })
+  const { user, company, permissions, removed, version } = event.data
+  say(`  CRM is told after ${ms} ms, signed: ${event.type}, version ${version}`)
+  say(`    ${user.email} at ${company.name}, without ${removed.join(', ')}`)
+  say(`    now ${permissions.join(', ')}`)
+  say(`  The same with a forged signature is ${forgedTaken ? 'taken' : 'refused'}.`)
+  say(`  May she create invoices at ${acme.name}, in the same session? ${answer(left.includes('create_invoice'))}`)
+  if (forgedTaken || left.includes('create_invoice')) throw new Error('what was taken away must be gone')
 }
 
 async function showRefusals(session: Session): Promise<void> {
