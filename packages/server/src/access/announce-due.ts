@@ -2,7 +2,13 @@ import type { Context } from '../context.ts'
 import type { Db } from '../db/database.ts'
 import { listCompanyNames } from '../directory/company-store.ts'
 import { listUsersById } from '../directory/user-store.ts'
-import { type Announced, listAnnouncedOf, listAnnouncedWithin, type RightsKey } from '../outbox/announced-store.ts'
+import {
+  type Announced,
+  countAnnounced,
+  listAnnouncedOf,
+  listAnnouncedWithin,
+  type RightsKey,
+} from '../outbox/announced-store.ts'
 import { type Due, listSmallDue, WHOLE } from '../outbox/due-store.ts'
 import { listTold } from '../outbox/told-store.ts'
 import type { Wanting } from '../outbox/wanting.ts'

@@ -1,4 +1,5 @@
 import type { Db } from '../db/database.ts'
+import { findAnnounced } from '../outbox/announced-store.ts'
 import type { EventType } from '../outbox/event-forms.ts'
 
 /** An event as it is stored, and numbered. */
@@ -52,21 +53,6 @@ export async function lastSeq(db: Db, applicationId: string): Promise<number> {
     .limit(1)
     .executeTakeFirst()
   return row?.seq ?? 0
-}
-
-/** What was announced last: what counts, whatever older events say. */
-export async function findAnnounced(
-  db: Db,
-  of: { applicationId: string; userId: string; companyId: string },
-): Promise<{ version: number; permissions: string[] } | undefined> {
-  const row = await db
-    .selectFrom('announced')
-    .select(['version', 'permissions'])
-    .where('application_id', '=', of.applicationId)
-    .where('user_id', '=', of.userId)
-    .where('company_id', '=', of.companyId)
-    .executeTakeFirst()
-  return row && { version: row.version, permissions: row.permissions === '' ? [] : row.permissions.split(' ') }
 }
 
 /** Today's set as an event that nobody stored: what `resend` sends. Undefined when it is announced no more. */

@@ -69,7 +69,8 @@ export async function openHouseFile(bytes: AsyncIterable<Uint8Array>, ring: KeyR
 function readTables(header: Static<typeof HEADER>): CopiedTable[] {
   // Names become part of statements: none but ours. What columns there are is the schema's to say.
   return header.tables.map(({ name, columns, rows }) => {
-    const isKnown = (COPIED as readonly string[]).includes(name) && columns.every((each) => /^[a-z0-9_]{1,60}$/.test(each))
+    const isKnown =
+      (COPIED as readonly string[]).includes(name) && columns.every((each) => /^[a-z0-9_]{1,60}$/.test(each))
     if (!isKnown) throw new CommandError('The file tells of a table that is none of ours.')
     return { name: name as TableName, columns, rows } // As was just seen.
   })

@@ -1,8 +1,9 @@
 import type { Context } from '../../context.ts'
 import { judgeStandard } from '../../domain/delivery.ts'
+import { findAnnounced } from '../../outbox/announced-store.ts'
 import type { DeliveryRow } from '../delivery-store.ts'
 import type { EndpointRow } from '../endpoint-store.ts'
-import { findAnnounced, type StoredEvent } from '../events.ts'
+import type { StoredEvent } from '../events.ts'
 import { findOccasion } from '../occasion.ts'
 import type { Message, Nothing } from './message.ts'
 
