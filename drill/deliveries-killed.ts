@@ -6,7 +6,7 @@ import { readConfig } from '../packages/server/src/config.ts'
 import { type Context, createContext, createLog } from '../packages/server/src/context.ts'
 import { freePort } from '../tools/free-port.ts'
 import type { Drill, DrillEnv, Measured } from './support/drill.ts'
-import { askAdmin, operatorKey, Receiver, TO_THIS_MACHINE } from './support/hooks.ts'
+import { askAdmin, operatorKey, Receiver, TO_THIS_MACHINE, untilNoted } from './support/hooks.ts'
 import { APPLICATION, houseOf, member } from './support/house.ts'
 import { newPlace } from './support/place.ts'
 import { type ServerProcess, seed, startServer } from './support/process.ts'
@@ -39,8 +39,9 @@ export const drill: Drill = {
     let server = await startServer(env.stage, settings, port)
     await using ctx = await createContext(readConfig(settings), { log: createLog({ logLevel: 'silent' }) })
     const scene = await sceneOf(env, ctx)
+    await untilNoted(ctx, { wants: false })
     const receivers = await Promise.all([0.3, 0.3, 0].map((failing) => begin(server, scene, failing)))
-    await noted(ctx)
+    await untilNoted(ctx, { wants: true })
 
     const random = new Random(4_712)
     const done = { changes: 0, kills: 0, rolledBack: 0 }
@@ -101,14 +102,6 @@ async function begin(server: ServerProcess, { key }: Scene, failing: number) {
   const { body } = await askAdmin(server.url, key, `POST ${path}`, { url: receiver.url })
   receiver.secret = String(body.secret)
   return { receiver, path: `${path}/${body.id}` }
-}
-
-async function noted({ db }: Context): Promise<void> {
-  for (;;) {
-    const row = await db.read.selectFrom('applications').select('events_ready_at').executeTakeFirstOrThrow()
-    if (row.events_ready_at !== null) return
-    await sleep(50)
-  }
 }
 
 /** Takes a seat, or gives it back with what it had. True where it was answered. */

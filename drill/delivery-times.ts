@@ -7,7 +7,7 @@ import { newWebhookSecret, purposeOf } from '../packages/server/src/keys/sealed-
 import { answer, drip, pem, pour, startReceiver } from '../packages/server/tests/outbound/receivers.ts'
 import { freePort } from '../tools/free-port.ts'
 import type { Drill, DrillEnv, Measured } from './support/drill.ts'
-import { askAdmin, operatorKey, Receiver, TO_THIS_MACHINE } from './support/hooks.ts'
+import { askAdmin, operatorKey, Receiver, TO_THIS_MACHINE, untilNoted } from './support/hooks.ts'
 import { APPLICATION, houseOf, member } from './support/house.ts'
 import { newPlace } from './support/place.ts'
 import { type ServerProcess, seed, startServer } from './support/process.ts'
@@ -150,15 +150,12 @@ async function addEndpointBeside({ ctx }: Scene, url: string): Promise<void> {
 
 async function measure(env: DrillEnv, scene: Scene, perSecond: number, whenReady = async () => {}) {
   const { server, key, company, users, ctx } = scene
+  await untilNoted(ctx, { wants: false })
   await using receiver = await new Receiver().start()
   const path = `/applications/${APPLICATION}/endpoints`
   const { body } = await askAdmin(server.url, key, `POST ${path}`, { url: receiver.url })
   receiver.secret = String(body.secret)
-  while (
-    (await ctx.db.read.selectFrom('applications').select('events_ready_at').executeTakeFirstOrThrow())
-      .events_ready_at === null
-  )
-    await sleep(50)
+  await untilNoted(ctx, { wants: true })
   await whenReady()
   const times: number[] = []
   const stored = new Map<string, number>()

@@ -1,5 +1,6 @@
 import { createServer, type RequestListener } from 'node:http'
 import type { AddressInfo } from 'node:net'
+import { setTimeout as sleep } from 'node:timers/promises'
 import { type PermissionsUpdated, verifyWebhook } from '../../packages/client/src/webhooks/index.ts'
 import { COMMAND_LINE } from '../../packages/server/src/audit/actor.ts'
 import type { Context } from '../../packages/server/src/context.ts'
@@ -12,6 +13,16 @@ export const TO_THIS_MACHINE = { LICENSE_ALLOWED_NETWORKS: '127.0.0.0/8' }
 export async function operatorKey(ctx: Context): Promise<string> {
   const wanted = { name: 'a drill', power: { kind: 'operator' }, userId: null, scopes: ['*'], expiresAt: null } as const
   return (await createKey(ctx, COMMAND_LINE, { ...wanted, scopes: ['*'] })).secret
+}
+
+/** Until what was seeded is looked at, and what holds is noted: else all of it is told of in full. */
+export async function untilNoted({ db }: Context, { wants }: { wants: boolean }): Promise<void> {
+  for (;;) {
+    const due = await db.read.selectFrom('due').select('id').limit(1).execute()
+    const row = await db.read.selectFrom('applications').select('events_ready_at').executeTakeFirstOrThrow()
+    if (due.length === 0 && (!wants || row.events_ready_at !== null)) return
+    await sleep(50)
+  }
 }
 
 export type Reply = { status: number; body: Record<string, unknown> }
