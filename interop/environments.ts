@@ -24,7 +24,7 @@ export interface Package {
   oldestPython: number
 }
 
-export const pythonClient: Package = {
+const pythonClient: Package = {
   name: 'cloudspot-license-api',
   folder: here,
   beside: [],
