@@ -74,8 +74,8 @@ async function showRevocation(session: Session): Promise<void> {
     role: 'clerk',
     company: acme,
   })
-  const { user, company, permissions, removed, version } = event.data
-  say(`  CRM is told after ${ms} ms, signed: ${event.type}, version ${version}`)
+  const { user, company, permissions, removed } = event.data
+  say(`  CRM is told after ${ms} ms, signed: ${event.type}`)
   say(`    ${user.email} at ${company.name}, without ${removed.join(', ')}`)
   say(`    now ${permissions.join(', ')}`)
   say(`  The same with a forged signature is ${forgedTaken ? 'taken' : 'refused'}.`)
