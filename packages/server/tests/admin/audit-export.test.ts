@@ -244,7 +244,8 @@ for (const database of databases) {
     let statements = 0
     const counter: KyselyPlugin = {
       transformQuery({ node }) {
-        statements++
+        // Of the export; what the server does by itself goes on.
+        if (JSON.stringify(node).includes('"filler"')) statements++
         return node
       },
       transformResult: async ({ result }) => result,
