@@ -25,6 +25,7 @@ const BESIDE: [args: string[], input?: string][] = [
   [['user', 'set-password', ANNA], `${PASSWORD} once more\n`],
   [['member', 'take-seat', ANNA, '--company', 'ACME', '--application', 'shop']],
   [['throttle', 'list']],
+  [['upstream', 'status']],
   [['key', 'create', '--name', 'one', '--operator']],
   [['key', 'list']],
   [['audit', 'verify']],
