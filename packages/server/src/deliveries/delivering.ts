@@ -1,7 +1,8 @@
 import { randomUUID } from 'node:crypto'
+import { setTimeout as sleep } from 'node:timers/promises'
 import type { Context } from '../context.ts'
 import { claimDeliveries, type DeliveryRow, type Due, giveBack, listDue } from './delivery-store.ts'
-import { findActiveEndpoint } from './endpoint-store.ts'
+import type { EndpointRow } from './endpoint-store.ts'
 import { fanOut } from './fan-out.ts'
 import { Paces } from './paces.ts'
 import { resendSome } from './resend.ts'
@@ -13,7 +14,7 @@ const LEASE_MS = 45_000
 /** What other nodes wrote is seen after that at the latest. */
 const POLL_MS = 500
 /** Between two looks, however much there is to do. */
-const LEAST_MS = 20
+const LEAST_MS = 50
 
 /** Takes what is due again and again, and sends it, beside the requests. Nothing that happens is its own: killed anywhere, others go on. */
 export class Delivering {
@@ -54,13 +55,14 @@ export class Delivering {
       await this.#look().catch((error: unknown) =>
         this.#ctx.log.warn({ job: 'deliver', err: error }, 'a job failed; it is tried again'),
       )
-      await this.#wait(LEAST_MS - (performance.now() - since))
+      // However much is told meanwhile: what comes at once is looked at together.
+      await sleep(Math.max(0, LEAST_MS - (performance.now() - since)))
       if (!this.#isWoken) await this.#wait(POLL_MS)
     }
   }
 
   async #wait(ms: number): Promise<void> {
-    if (ms <= 0 || this.#ending.signal.aborted) return
+    if (this.#ending.signal.aborted) return
     let timer: NodeJS.Timeout | undefined
     await new Promise<void>((resolve) => {
       this.#wake = resolve
@@ -85,38 +87,33 @@ export class Delivering {
 
   /** Tells whether there may be more at once. */
   async #serve(due: Due): Promise<boolean> {
-    const isMore = due.lastSeq >= due.nextSeq && (await fanOut(this.#ctx, due))
+    const room = this.#paces.room(due.id, this.#ctx.now())
+    // What can't be sent just now is not put in line either: of one that hangs this is work for nothing, again and again.
+    if (room === 0) return false
+    const isNews = due.lastSeq >= due.nextSeq
+    const isMore = isNews && (await fanOut(this.#ctx, due))
+    // After that: what it made is due.
+    const now = this.#ctx.now()
+    const isDue = due.dueAt !== null && due.dueAt <= now
     // When nothing else waits, so that what happens today goes first.
-    const isIdle = due.dueAt === null || due.dueAt > this.#ctx.now()
-    if (isIdle && due.resendPlace !== null) {
+    if (!isNews && !isDue && due.resendPlace !== null) {
       await resendSome(this.#ctx, due)
       return true
     }
-    const isDue = due.lastSeq >= due.nextSeq || (due.dueAt !== null && due.dueAt <= this.#ctx.now())
-    const room = isDue ? this.#paces.room(due.id, this.#ctx.now()) : 0
-    if (room === 0) return isMore
-    const now = this.#ctx.now()
-    const claim = randomUUID()
-    const claimed = await this.#ctx.db.transaction(
-      (tx) =>
-        claimDeliveries(tx, this.#ctx.db.kind, {
-          endpointId: due.id,
-          claim,
-          now,
-          until: now + LEASE_MS,
-          limit: room,
-        }),
-      { isDurable: false },
-    )
-    for (const delivery of claimed) this.#begin(delivery)
+    if (!isNews && !isDue) return false
+    const claim = { endpointId: due.id, claim: randomUUID(), now, until: now + LEASE_MS, limit: room }
+    const claimed = await this.#ctx.db.transaction((tx) => claimDeliveries(tx, this.#ctx.db.kind, claim), {
+      isDurable: false,
+    })
+    if (claimed) for (const delivery of claimed.deliveries) this.#begin(claimed.endpoint, delivery)
     return isMore
   }
 
-  #begin(delivery: DeliveryRow): void {
-    this.#paces.begin(delivery.endpoint_id)
-    const sending = this.#send(delivery)
+  #begin(endpoint: EndpointRow, delivery: DeliveryRow): void {
+    this.#paces.begin(endpoint.id)
+    const sending = this.#send(endpoint, delivery)
       .catch((error: unknown) => {
-        this.#paces.leave(delivery.endpoint_id)
+        this.#paces.leave(endpoint.id)
         this.#ctx.log.warn({ job: 'deliver', delivery: delivery.id, err: error }, 'a delivery could not be settled')
       })
       .finally(() => {
@@ -126,19 +123,17 @@ export class Delivering {
     this.#sending.add(sending)
   }
 
-  async #send(delivery: DeliveryRow): Promise<void> {
-    const endpoint = await findActiveEndpoint(this.#ctx.db.read, delivery.endpoint_id)
+  async #send(endpoint: EndpointRow, delivery: DeliveryRow): Promise<void> {
     const { signal } = this.#ending
-    // Switched off since it was claimed: it waits until somebody switches it on.
-    const tried = endpoint && !signal.aborted ? await send(this.#ctx, endpoint, delivery, { signal }) : undefined
-    if (!endpoint || !tried || (signal.aborted && tried.verdict === 'again')) {
+    const tried = await send(this.#ctx, endpoint, delivery, { signal })
+    if (signal.aborted && tried.verdict === 'again') {
       await giveBack(this.#ctx, delivery)
-      this.#paces.leave(delivery.endpoint_id)
+      this.#paces.leave(endpoint.id)
       return
     }
     await settle(this.#ctx, endpoint, delivery, tried)
     const isTaken = tried.verdict === 'delivered' || tried.verdict === 'nothing'
-    this.#paces.end(delivery.endpoint_id, { isTaken, asked: asksForAll(tried) ? tried.asked : 0, now: this.#ctx.now() })
+    this.#paces.end(endpoint.id, { isTaken, asked: asksForAll(tried) ? tried.asked : 0, now: this.#ctx.now() })
   }
 }
 

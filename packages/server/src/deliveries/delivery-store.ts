@@ -3,6 +3,7 @@ import type { Context } from '../context.ts'
 import type { Database, Db, Tx } from '../db/database.ts'
 import type { Tables } from '../db/tables.ts'
 import type { DeliveryState } from '../domain/delivery.ts'
+import type { EndpointRow } from './endpoint-store.ts'
 
 export type DeliveryRow = Selectable<Tables['deliveries']>
 export type AttemptRow = Selectable<Tables['delivery_attempts']>
@@ -103,16 +104,17 @@ export async function claimDeliveries(
   tx: Tx,
   kind: Database['kind'],
   { endpointId, claim, now, until, limit }: Claim,
-): Promise<DeliveryRow[]> {
-  const endpoint = tx.selectFrom('endpoints').select('id').where('id', '=', endpointId).where('active', '=', 1)
-  const isFree = await (kind === 'postgres' ? endpoint.forUpdate().skipLocked() : endpoint).executeTakeFirst()
-  if (!isFree) return []
+): Promise<{ endpoint: EndpointRow; deliveries: DeliveryRow[] } | undefined> {
+  const asked = tx.selectFrom('endpoints').selectAll().where('id', '=', endpointId).where('active', '=', 1)
+  const endpoint = await (kind === 'postgres' ? asked.forUpdate().skipLocked() : asked).executeTakeFirst()
+  if (!endpoint) return undefined
   const due = dueAt(tx, endpointId, now).limit(limit)
   const found = await (kind === 'postgres' ? due.forUpdate('d').skipLocked() : due).execute()
   // Of one lane several may be due, where the earlier ones have failed.
   const ids = [...new Map(found.toReversed().map(({ lane, id }) => [lane, id])).values()]
-  if (ids.length === 0) return []
-  return tx.updateTable('deliveries').set({ claim, next_at: until }).where('id', 'in', ids).returningAll().execute()
+  if (ids.length === 0) return undefined
+  const claimed = tx.updateTable('deliveries').set({ claim, next_at: until }).where('id', 'in', ids).returningAll()
+  return { endpoint, deliveries: await claimed.execute() }
 }
 
 // uses deliveries_due, and deliveries_lane for what stands before each

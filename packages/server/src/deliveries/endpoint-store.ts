@@ -29,10 +29,6 @@ export async function findEndpoint(db: Db, applicationId: string, id: string): P
     .executeTakeFirst()
 }
 
-export async function findActiveEndpoint(db: Db, id: string): Promise<EndpointRow | undefined> {
-  return db.selectFrom('endpoints').selectAll().where('id', '=', id).where('active', '=', 1).executeTakeFirst()
-}
-
 /** The same, which nobody else changes until the transaction ends. */
 export async function lockEndpoint(
   tx: Tx,

@@ -31,8 +31,10 @@ export async function settle(ctx: Context, endpoint: EndpointRow, delivery: Deli
       if (!settled) return false
       const { at, ms, status, error, answer } = tried
       await insertAttempt(tx, { delivery_id: delivery.id, number, at, ms, status, error, answer })
-      if (tried.verdict === 'delivered') await noteArriving(tx, endpoint.id)
-      if (tried.verdict === 'again') await noteFailing(tx, endpoint.id, tried.at)
+      // Mostly there is nothing to write: of two at once the next one sees what the other noted.
+      const isFailing = endpoint.failing_since !== null
+      if (tried.verdict === 'delivered' && isFailing) await noteArriving(tx, endpoint.id)
+      if (tried.verdict === 'again' && !isFailing) await noteFailing(tx, endpoint.id, tried.at)
       if (isOff) await switchOff(ctx, tx, endpoint, tried.verdict === 'gone' ? 'gone' : 'failing')
       return true
     },

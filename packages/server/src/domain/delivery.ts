@@ -53,7 +53,7 @@ export function readRetryAfter(header: string | undefined, now: number): number 
 }
 
 /** How many are sent to an endpoint at once, and for how long it is left alone as a whole where it asks for that (429, 503). */
-export const PACE = { first: 2, most: 10, mostAsked: 5 * MINUTE } as const
+export const PACE = { first: 2, most: 20, mostAsked: 5 * MINUTE } as const
 
 /** How long an endpoint is left alone after so many failures in a row, so that a dead one takes nobody's place. */
 export function pauseAfter(failures: number): number {
