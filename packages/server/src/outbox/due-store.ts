@@ -35,12 +35,6 @@ export async function listLargeDue(db: Db, limit: number): Promise<Due[]> {
   return rows.map(readDue)
 }
 
-/** Any marks, some of all. */
-export async function listAnyDue(db: Db, limit: number): Promise<string[]> {
-  const rows = await db.selectFrom('due').select('id').limit(limit).execute()
-  return rows.map((row) => row.id)
-}
-
 function readDue(row: Selectable<Tables['due']>): Due {
   return {
     id: row.id,
