@@ -9,7 +9,7 @@ import {
   listAnnouncedWithin,
   type RightsKey,
 } from '../outbox/announced-store.ts'
-import { type Due, listSmallDue, WHOLE } from '../outbox/due-store.ts'
+import { type Due, WHOLE } from '../outbox/due-store.ts'
 import { listTold } from '../outbox/told-store.ts'
 import type { Wanting } from '../outbox/wanting.ts'
 import {
@@ -24,23 +24,22 @@ import {
 import { currentSets } from './announce-sets.ts'
 import { listSeatsOf, listSeatsWithin, type SeatOfPerson } from './seat-store.ts'
 
-/** Marks, and what they concern, that are looked at at once. */
-const MARKS = 200
+/** What marks concern that are looked at at once. */
 const ROWS = 1_000
 
 /** What was found of some marks: `done` are worked off, `divided` concern too much at once. */
 export type Looked = { announcement: Announcement; done: readonly Due[]; divided: readonly Due[] }
 
-/** The marks of single people, the oldest first: what is to be told of them now. Undefined when there are none. */
+/** Marks of single people: what is to be told of them now. Of so many that it would be too much at once, some. */
 export async function lookAtPeople(
   ctx: Context,
   db: Db,
+  all: readonly Due[],
   wanting: ReadonlyMap<string, Wanting>,
   now: number,
-): Promise<Looked | undefined> {
-  const all = await listSmallDue(db, MARKS)
+): Promise<Looked> {
   const ids = [...wanting.keys()]
-  for (let marks = all; marks.length > 0; marks = marks.slice(0, Math.ceil(marks.length / 2))) {
+  for (let marks = all; ; marks = marks.slice(0, Math.ceil(marks.length / 2))) {
     const users = [...new Set(marks.map(userOf))]
     const seats = await listSeatsOf(db, users, ids, ROWS + 1)
     const announced = await listAnnouncedOf(db, users, ids, ROWS + 1)
@@ -48,7 +47,6 @@ export async function lookAtPeople(
     if (isAll) return { ...(await tellOf(ctx, db, { marks, seats, announced, wanting, now })), divided: [] }
     if (users.length === 1) return lookAtMuch(ctx, db, marks, wanting, now)
   }
-  return undefined
 }
 
 /** Of somebody who may use very much: only what the marks name is looked at. */

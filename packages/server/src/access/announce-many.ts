@@ -32,10 +32,10 @@ type Place = { company: string; user?: string }
 export async function lookAtMany(
   ctx: Context,
   db: Db,
+  marks: readonly Due[],
   wanting: ReadonlyMap<string, Wanting>,
   now: number,
 ): Promise<LookedAtMany | undefined> {
-  const marks = await listLargeDue(db, COMPANIES)
   // What holds is noted when nobody is to be told of it.
   const mark = marks.find(({ place }) => !isNoting(place)) ?? marks[0]
   if (!mark) return undefined

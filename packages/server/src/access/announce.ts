@@ -4,7 +4,15 @@ import type { Context } from '../context.ts'
 import type { Db, Tx } from '../db/database.ts'
 import { setAnnounced } from '../outbox/announced-store.ts'
 import { clockTime, setPlaces, tick } from '../outbox/clock.ts'
-import { deleteDue, divideDue, divideUserDue, listAnyDue, setPlace } from '../outbox/due-store.ts'
+import {
+  type Due,
+  deleteDue,
+  divideDue,
+  divideUserDue,
+  listLargeDue,
+  listSmallDue,
+  setPlace,
+} from '../outbox/due-store.ts'
 import { insertEvents, markForErasing, numberEvents } from '../outbox/event-store.ts'
 import { forgetToldUser, setTold } from '../outbox/told-store.ts'
 import { listWanting, setReady, type Wanting } from '../outbox/wanting.ts'
@@ -14,8 +22,9 @@ import type { Announcement } from './announce-people.ts'
 
 /** Any number of ours: one process announces at a time, whichever. */
 const ANNOUNCE_LOCK = 7_313_005
-/** Marks that nobody wants to hear of, at a time. */
-const UNWANTED = 1_000
+/** Marks of single people that are looked at at once, and of many, of which one is worked on. */
+const MARKS = 200
+const LARGE_MARKS = 100
 
 /** What is to be stored of what was seen; and whether there was anything. */
 type Store = ((tx: Tx) => Promise<void>) | undefined
@@ -80,32 +89,26 @@ async function lookAtClock(ctx: Context, db: Db): Promise<Store> {
 }
 
 async function lookAtSmall(ctx: Context, db: Db): Promise<Store> {
-  const wanting = await listWanting(db)
-  if (wanting.size === 0) return dropAll(db)
-  const now = await clockTime(db, ctx.now())
-  const looked = await lookAtPeople(ctx, db, wanting, now)
-  if (!looked) return undefined
+  const marks = await listSmallDue(db, MARKS)
+  const found = await beginLooking(ctx, db, marks)
+  if (!found) return undefined
+  const { wanting, now } = found
+  if (wanting.size === 0) return (tx) => deleteDue(tx, marks.map(idOf))
+  const looked = await lookAtPeople(ctx, db, marks, wanting, now)
   return async (tx) => {
     await storeAnnouncement(tx, looked.announcement, now)
-    await deleteDue(
-      tx,
-      looked.done.map(({ id }) => id),
-    )
+    await deleteDue(tx, looked.done.map(idOf))
     for (const mark of looked.divided) await divideUserDue(tx, mark, now)
   }
 }
 
-/** Nobody wants to hear of anything. */
-async function dropAll(db: Db): Promise<Store> {
-  const ids = await listAnyDue(db, UNWANTED)
-  return ids.length === 0 ? undefined : (tx) => deleteDue(tx, ids)
-}
-
 async function lookAtLarge(ctx: Context, db: Db): Promise<Store> {
-  const wanting = await listWanting(db)
-  if (wanting.size === 0) return undefined
-  const now = await clockTime(db, ctx.now())
-  const looked = await lookAtMany(ctx, db, wanting, now)
+  const marks = await listLargeDue(db, LARGE_MARKS)
+  const found = await beginLooking(ctx, db, marks)
+  if (!found) return undefined
+  const { wanting, now } = found
+  if (wanting.size === 0) return (tx) => deleteDue(tx, marks.map(idOf))
+  const looked = await lookAtMany(ctx, db, marks, wanting, now)
   if (!looked) return undefined
   const { mark, outcome, place, announcement, notes } = looked
   return async (tx) => {
@@ -114,6 +117,19 @@ async function lookAtLarge(ctx: Context, db: Db): Promise<Store> {
     else if (outcome === 'done') await finish(tx, mark, notes, wanting, now)
     else await setPlace(tx, mark.id, place, now)
   }
+}
+
+/**
+ * Who wants to hear of some marks, and the moment that all is judged at. Asked after the marks were read: an application that began
+ * meanwhile is among them, so that no mark that was made after it began is taken for one that it need not hear of.
+ */
+async function beginLooking(ctx: Context, db: Db, marks: readonly Due[]) {
+  if (marks.length === 0) return undefined
+  return { wanting: await listWanting(db), now: await clockTime(db, ctx.now()) }
+}
+
+function idOf({ id }: Due): string {
+  return id
 }
 
 async function finish(

@@ -35,12 +35,6 @@ export async function listLargeDue(db: Db, limit: number): Promise<Due[]> {
   return rows.map(readDue)
 }
 
-/** Any marks, some of all. */
-export async function listAnyDue(db: Db, limit: number): Promise<string[]> {
-  const rows = await db.selectFrom('due').select('id').limit(limit).execute()
-  return rows.map((row) => row.id)
-}
-
 function readDue(row: Selectable<Tables['due']>): Due {
   return {
     id: row.id,
@@ -78,6 +72,7 @@ export const WHOLE = 'whole'
 
 /** Of a person with so much that it can't be looked at at once: one mark for each of it. */
 export async function divideUserDue(tx: Tx, { id, userId, companyId }: Due, now: number): Promise<void> {
+  const ofCompany = companyId === null ? sql`` : sql`and k.company_id = ${companyId}`
   for (const [table, mark] of [
     ['seats', 's'],
     ['announced', 'a'],
@@ -85,7 +80,6 @@ export async function divideUserDue(tx: Tx, { id, userId, companyId }: Due, now:
     await sql`insert into due (id, user_id, company_id, application_id, place, at, worked_at)
       select ${id} || ${`:${mark}:`} || k.application_id || ':' || k.company_id,
         k.user_id, k.company_id, k.application_id, ${companyId === null ? WHOLE : null}, ${now}, ${now}
-      from ${sql.table(table)} k where k.user_id = ${userId}
-        and (${companyId} is null or k.company_id = ${companyId})`.execute(tx)
+      from ${sql.table(table)} k where k.user_id = ${userId} ${ofCompany}`.execute(tx)
   await deleteDue(tx, [id])
 }

@@ -2,11 +2,14 @@ import assert from 'node:assert/strict'
 import { test } from 'node:test'
 import { setTimeout as sleep } from 'node:timers/promises'
 import fc from 'fast-check'
+import type { KyselyPlugin, RootOperationNode } from 'kysely'
 import { announceSome } from '../../src/access/announce.ts'
 import { COMMAND_LINE } from '../../src/audit/actor.ts'
 import { createContext, createLog } from '../../src/context.ts'
 import { switchUser } from '../../src/credentials/accounts.ts'
 import { insertPing, numberEvents } from '../../src/outbox/event-store.ts'
+import { Outbox } from '../../src/outbox/outbox.ts'
+import { findReadiness, wantEvents } from '../../src/outbox/wanting.ts'
 import { ACME, ANNA, ask, BELLA, BERT, BORIS, CARLA, DORA, GLOBEX, MANAGED_HOUSE, makeKey } from '../support/admin.ts'
 import { answered, askAs, brief, listenTo, Mirror, settle, snapshotOf } from '../support/events.ts'
 import { CHEAP_HASH } from '../support/house.ts'
@@ -63,6 +66,41 @@ for (const database of databases) {
     assert.equal(told.length, people)
     assert.equal(new Set(told.map(({ data }) => data.user.id)).size, people)
     assert.deepEqual(told[at]?.data.permissions, [])
+  })
+
+  test(`an application that begins while marks are looked at is noted all the same (${database})`, async () => {
+    await using server = await startServer(database, { house: MANAGED_HOUSE })
+    const { ctx } = server
+    let isBegun = false
+    // It begins right after it was asked who wants to hear.
+    const begins: KyselyPlugin = {
+      transformQuery: ({ node, queryId }) => {
+        const { sql } = ctx.db.read.getExecutor().compileQuery(node as RootOperationNode, queryId)
+        if (sql.includes('"events_since" is not null')) asking.add(queryId)
+        return node
+      },
+      async transformResult({ result, queryId }) {
+        if (asking.has(queryId) && !isBegun) {
+          isBegun = true
+          await ctx.db.transaction((tx) => wantEvents(tx, 'crm', ctx.now()))
+        }
+        return result
+      },
+    }
+    const asking = new WeakSet<object>()
+    const watched = {
+      ...ctx,
+      outbox: new Outbox(),
+      db: { ...ctx.db, kind: 'sqlite' as const, read: ctx.db.read.withPlugin(begins) },
+    }
+    // Not by the job that runs.
+    await ctx.outbox.inTurn(async () => {
+      await server.seed({ companies: [{ id: ACME, name: 'ACME & Sons' }] })
+      await announceSome(watched, { clock: false })
+    })
+    assert.ok(isBegun)
+    await settle(server)
+    assert.equal(await findReadiness(ctx.db.read, 'crm'), 'ready')
   })
 
   test(`random acts and the clock, announced by several processes at once: all that was told is all that answers say (${database})`, async () => {
