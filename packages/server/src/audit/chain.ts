@@ -2,6 +2,7 @@ import { createHmac, hkdfSync } from 'node:crypto'
 import { sql } from 'kysely'
 import type { Context } from '../context.ts'
 import type { Database, Db, Tx } from '../db/database.ts'
+import { findFact, setFact } from '../db/house-facts.ts'
 import type { KeyRing } from '../keys/ring.ts'
 import { bySystem } from './actor.ts'
 import { type EntryRow, sealedText } from './entry.ts'
@@ -93,16 +94,15 @@ export async function lastSealed(db: Db): Promise<Anchor> {
 
 /** What the first entry that is there follows on, and whether the house itself noted that. */
 export async function readStart(db: Db, ring: KeyRing): Promise<{ start: Anchor; isSigned: boolean }> {
-  const row = await db.selectFrom('house').select('value').where('name', '=', START).executeTakeFirst()
-  if (!row) return { start: NOTHING_SEALED, isSigned: true }
-  const [seq = '', mac = '', keyId = '', signature = ''] = row.value.split(' ')
+  const noted = await findFact(db, START)
+  if (noted === undefined) return { start: NOTHING_SEALED, isSigned: true }
+  const [seq = '', mac = '', keyId = '', signature = ''] = noted.split(' ')
   const start = { seq: Number(seq), mac }
   return { start, isSigned: signature !== '' && signature === signStart(ring, keyId, start) }
 }
 
 async function chainStart(db: Db): Promise<Anchor> {
-  const row = await db.selectFrom('house').select('value').where('name', '=', START).executeTakeFirst()
-  const [seq = '', mac = ''] = row?.value.split(' ') ?? []
+  const [seq = '', mac = ''] = (await findFact(db, START))?.split(' ') ?? []
   return seq === '' ? NOTHING_SEALED : { seq: Number(seq), mac }
 }
 
@@ -135,11 +135,7 @@ export async function purgeSealed(
   await tx.deleteFrom('audit_entries').where('id', 'in', ids).execute()
   const start = { seq: last.seq ?? 0, mac: last.mac ?? '' }
   const value = `${start.seq} ${start.mac} ${ctx.keys.current} ${signStart(ctx.keys, ctx.keys.current, start)}`
-  await tx
-    .insertInto('house')
-    .values({ name: START, value })
-    .onConflict((c) => c.column('name').doUpdateSet({ value }))
-    .execute()
+  await setFact(tx, START, value)
   await audit(ctx, tx, bySystem('clearing away'), {
     act: 'audit.purged',
     target: { kind: 'audit', id: 'audit' },

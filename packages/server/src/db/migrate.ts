@@ -2,6 +2,7 @@ import { sql } from 'kysely'
 import type { Migration } from 'kysely/migration'
 import { CommandError } from '../errors.ts'
 import type { Database, Db } from './database.ts'
+import { findFact, setFact } from './house-facts.ts'
 import { house } from './migrations/0001-house.ts'
 import { signInHolds } from './migrations/0002-sign-in-holds.ts'
 import { seatNumbers } from './migrations/0003-seat-numbers.ts'
@@ -68,12 +69,7 @@ export async function migrate(database: Database, steps: Steps = allSteps(databa
       taken.push(name)
     }
     if (taken.length === 0) return
-    const oldest = String(OLDEST_PROGRAM)
-    await tx
-      .insertInto('house')
-      .values({ name: 'oldest_program', value: oldest })
-      .onConflict((c) => c.column('name').doUpdateSet({ value: oldest }))
-      .execute()
+    await setFact(tx, 'oldest_program', String(OLDEST_PROGRAM))
   })
   return taken
 }
@@ -91,12 +87,8 @@ export async function schemaState(database: Database, steps: Steps = allSteps(da
   if (!tables.some((table) => table.name === 'migrations')) return { state: 'empty' }
   const done = await doneSteps(database.read)
   if (strangeSteps(steps, done).length > 0) {
-    const row = await database.read
-      .selectFrom('house')
-      .select('value')
-      .where('name', '=', 'oldest_program')
-      .executeTakeFirst()
-    return { state: 'newer', mayRun: Number(row?.value ?? Number.POSITIVE_INFINITY) <= PROGRAM }
+    const oldest = await findFact(database.read, 'oldest_program')
+    return { state: 'newer', mayRun: Number(oldest ?? Number.POSITIVE_INFINITY) <= PROGRAM }
   }
   const pending = Object.keys(steps).filter((name) => !done.includes(name))
   return pending.length === 0 ? { state: 'current' } : { state: 'behind', pending }

@@ -1,4 +1,5 @@
 import type { Db, Tx } from '../db/database.ts'
+import { addFact, findFact } from '../db/house-facts.ts'
 import { type KeyRing, keyIdOf, open, seal } from './ring.ts'
 import { endpointSecrets, endpointSecretsBefore } from './sealed-endpoints.ts'
 import { lastTokens } from './sealed-tokens.ts'
@@ -73,16 +74,11 @@ export function opensMark(ring: KeyRing, sealed: string): boolean {
 
 /** Notes the mark where there is none yet. */
 export async function noteMark(tx: Tx, sealed: string): Promise<void> {
-  await tx
-    .insertInto('house')
-    .values({ name: MARK, value: sealed })
-    .onConflict((c) => c.column('name').doNothing())
-    .execute()
+  await addFact(tx, MARK, sealed)
 }
 
 export async function findMark(db: Db): Promise<string | undefined> {
-  const row = await db.selectFrom('house').select('value').where('name', '=', MARK).executeTakeFirst()
-  return row?.value
+  return findFact(db, MARK)
 }
 
 async function replaceMark(tx: Tx, old: SealedRow, sealed: string): Promise<boolean> {

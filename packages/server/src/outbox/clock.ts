@@ -1,6 +1,7 @@
 import { type RawBuilder, sql } from 'kysely'
 import type { Touched } from '../audit/touched.ts'
 import type { Db, Tx } from '../db/database.ts'
+import { findFact, setFact } from '../db/house-facts.ts'
 import { END_OF_TIME, START_OF_TIME } from '../domain/interval.ts'
 
 /** Where the clock was: all that began or ended up to there is marked, of one moment in the order of keys. */
@@ -102,17 +103,12 @@ function firstKey(name: string): Place['key'] {
 }
 
 async function findPlaces(db: Db): Promise<Places | undefined> {
-  const row = await db.selectFrom('house').select('value').where('name', '=', FACT).executeTakeFirst()
-  return row && (JSON.parse(row.value) as Places) // As `setPlaces` wrote it.
+  const value = await findFact(db, FACT)
+  return value === undefined ? undefined : (JSON.parse(value) as Places) // As `setPlaces` wrote it.
 }
 
 export async function setPlaces(tx: Tx, places: Places): Promise<void> {
-  const value = JSON.stringify(places)
-  await tx
-    .insertInto('house')
-    .values({ name: FACT, value })
-    .onConflict((c) => c.column('name').doUpdateSet({ value }))
-    .execute()
+  await setFact(tx, FACT, JSON.stringify(places))
 }
 
 export async function forgetClock(tx: Tx): Promise<void> {

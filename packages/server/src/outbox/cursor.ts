@@ -1,6 +1,7 @@
 import { createHash } from 'node:crypto'
 import { v4 as uuid } from 'uuid'
 import type { Db, Tx } from '../db/database.ts'
+import { addFact, findFact } from '../db/house-facts.ts'
 
 /**
  * Which history of the house a cursor is of. It is another one after a restore: events that were read before may never have happened
@@ -9,17 +10,12 @@ import type { Db, Tx } from '../db/database.ts'
 const HISTORY = 'events_history'
 
 export async function findHistory(db: Db): Promise<string> {
-  const row = await db.selectFrom('house').select('value').where('name', '=', HISTORY).executeTakeFirst()
-  return row?.value ?? ''
+  return (await findFact(db, HISTORY)) ?? ''
 }
 
 /** Where there is none yet. */
 export async function beginHistory(tx: Tx): Promise<void> {
-  await tx
-    .insertInto('house')
-    .values({ name: HISTORY, value: uuid() })
-    .onConflict((c) => c.column('name').doNothing())
-    .execute()
+  await addFact(tx, HISTORY, uuid())
 }
 
 /** All cursors of before are gone. */

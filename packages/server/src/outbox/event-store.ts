@@ -1,6 +1,7 @@
 import { sql } from 'kysely'
 import { v7 as uuid } from 'uuid'
 import type { Database, Db, Tx } from '../db/database.ts'
+import { findFact, setFact } from '../db/house-facts.ts'
 import type { EventType } from './event-forms.ts'
 
 /** One that is about to be stored; `data` of the standard form, as an object. */
@@ -77,13 +78,13 @@ export async function numberEvents(database: Database): Promise<number> {
 }
 
 async function numberSome(tx: Tx): Promise<number> {
-  const last = await findFact(tx, LAST)
+  const last = await findNumber(tx, LAST)
   const { numAffectedRows } = await sql`update events set seq = n.seq from (
       select id, ${sql.lit(last)} + row_number() over (order by id) as seq
       from (select id from events where seq is null order by id limit ${sql.lit(NUMBERED_AT_ONCE)}) as waiting
     ) as n where events.id = n.id`.execute(tx)
   const count = Number(numAffectedRows ?? 0)
-  if (count > 0) await setFact(tx, LAST, last + count)
+  if (count > 0) await setFact(tx, LAST, String(last + count))
   return count
 }
 
@@ -100,26 +101,16 @@ async function hasUnnumbered(db: Db): Promise<boolean> {
 
 /** The number of the last event that can be read; 0 before the first. */
 export async function lastNumber(db: Db): Promise<number> {
-  return findFact(db, LAST)
+  return findNumber(db, LAST)
 }
 
 /** The number of the last event that is there no more. */
 export async function lastPurged(db: Db): Promise<number> {
-  return findFact(db, PURGED)
+  return findNumber(db, PURGED)
 }
 
-async function findFact(db: Db, name: string): Promise<number> {
-  const row = await db.selectFrom('house').select('value').where('name', '=', name).executeTakeFirst()
-  return Number(row?.value ?? 0)
-}
-
-async function setFact(tx: Tx, name: string, number: number): Promise<void> {
-  const value = String(number)
-  await tx
-    .insertInto('house')
-    .values({ name, value })
-    .onConflict((c) => c.column('name').doUpdateSet({ value }))
-    .execute()
+async function findNumber(db: Db, name: string): Promise<number> {
+  return Number((await findFact(db, name)) ?? 0)
 }
 
 /** An application's events after a number, up to another, in their order. */
@@ -185,7 +176,7 @@ export async function purgeEvents(tx: Tx, before: number, limit: number): Promis
       old.map((row) => row.id),
     )
     .execute()
-  await setFact(tx, PURGED, last.seq ?? 0)
+  await setFact(tx, PURGED, String(last.seq ?? 0))
   return old.length
 }
 
