@@ -89,6 +89,11 @@ export class AppError extends Error {
   }
 }
 
+/** One thing that is wrong in the input; `message` goes on after the path. */
+export function wrong(path: string, message: string): AppError {
+  return new AppError('invalid_input', { detail: `${path} ${message}.`, faults: [{ path, message }] })
+}
+
 /** A command that can't do what was asked: the sentences go to standard error, without a trace. */
 export class CommandError extends Error {
   readonly lines: readonly string[]

@@ -1,7 +1,7 @@
 import type { Context } from '../context.ts'
 import type { EndpointDialect } from '../domain/delivery.ts'
 import { readSiteBase } from '../domain/site-address.ts'
-import { AppError } from '../errors.ts'
+import { wrong } from '../errors.ts'
 import { requireCallable } from '../outbound/require-callable.ts'
 
 /**
@@ -16,8 +16,7 @@ export async function readEndpointUrl(
 ): Promise<string> {
   if (dialect === 'standard') return requireCallable(given, { allowedNetworks: ctx.config.allowedNetworks }, path)
   const { url, fault } = readSiteBase(given)
-  if (fault !== undefined)
-    throw new AppError('invalid_input', { detail: `${path} ${fault}.`, faults: [{ path, message: fault }] })
+  if (fault !== undefined) throw wrong(path, fault)
   await requireCallable(webhookOf(url), { allowedNetworks: ctx.config.allowedNetworks }, path)
   return url
 }

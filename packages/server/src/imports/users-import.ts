@@ -5,7 +5,7 @@ import { audit } from '../audit/write.ts'
 import type { Context } from '../context.ts'
 import { requireCompany } from '../directory/visible.ts'
 import { giftRefusal } from '../domain/power.ts'
-import { AppError } from '../errors.ts'
+import { AppError, wrong } from '../errors.ts'
 import type { ImportRow } from './import-row.ts'
 import { findImport, findUnfinished, insertImport, noteOutcomes, type StoredImport, takeRows } from './import-store.ts'
 import { judgeRows, type Outcome } from './judge-rows.ts'
@@ -151,8 +151,4 @@ function outOfOrder({ done, total }: StoredImport, from: number, count: number):
     detail: done === total ? 'This import is finished.' : `The next row of this import is ${done}: go on there.`,
     faults: [{ path: '/body/from', message: `must be ${done}` }],
   })
-}
-
-function wrong(path: string, message: string): AppError {
-  return new AppError('invalid_input', { detail: `${path} ${message}.`, faults: [{ path, message }] })
 }

@@ -1,4 +1,4 @@
-import { AppError } from '../errors.ts'
+import { wrong } from '../errors.ts'
 import { readTarget } from './target.ts'
 import { findWay, type WayOptions } from './way.ts'
 
@@ -18,8 +18,4 @@ export async function requireCallable(address: string, options: WayOptions, path
   if (way.kind === 'refused') throw wrong(path, way.fault)
   if (way.kind === 'unknown' && way.reason === 'no_address') throw wrong(path, NO_ADDRESS)
   return target.url.href
-}
-
-function wrong(path: string, message: string): AppError {
-  return new AppError('invalid_input', { detail: `${path} ${message}.`, faults: [{ path, message }] })
 }

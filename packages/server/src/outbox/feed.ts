@@ -1,6 +1,6 @@
 import type { Context } from '../context.ts'
 import type { Db } from '../db/database.ts'
-import { AppError } from '../errors.ts'
+import { AppError, wrong } from '../errors.ts'
 import { findHistory, readCursor, writeCursor } from './cursor.ts'
 import { lastNumber, lastPurged, listEvents, type StoredEvent } from './event-store.ts'
 import type { FeedWatch } from './feed-watch.ts'
@@ -60,13 +60,7 @@ export async function requireFeed(ctx: Context, applicationId: string): Promise<
 
 async function requirePlace(db: Db, history: string, applicationId: string, text: string): Promise<number> {
   const cursor = readCursor(text, history, applicationId)
-  if (!cursor) {
-    const message = 'is no cursor of this application: begin with a snapshot, or without one'
-    throw new AppError('invalid_input', {
-      detail: `/query/after ${message}.`,
-      faults: [{ path: '/query/after', message }],
-    })
-  }
+  if (!cursor) throw wrong('/query/after', 'is no cursor of this application: begin with a snapshot, or without one')
   if (cursor.isOfThisHistory && cursor.seq >= (await lastPurged(db)) && cursor.seq <= (await lastNumber(db)))
     return cursor.seq
   throw new AppError('cursor_gone', {

@@ -16,10 +16,10 @@ import { resendAll } from '../../deliveries/resend.ts'
 import { findManagedApplication } from '../../directory/application-store.ts'
 import { requireApplicationKnown } from '../../directory/visible.ts'
 import { ENDPOINT_DIALECTS, type EndpointDialect } from '../../domain/delivery.ts'
-import { AppError } from '../../errors.ts'
+import { AppError, wrong } from '../../errors.ts'
 import { EVENT_FORMS, type EventType } from '../../outbox/event-forms.ts'
 import { DELIVERY_WITH_ATTEMPTS, showDelivery } from './delivery-shape.ts'
-import { APPLICATION, ID, MOMENT, maybe, moment, strict, TEXT, wrong } from './forms.ts'
+import { APPLICATION, ID, MOMENT, maybe, moment, strict, TEXT } from './forms.ts'
 import { adminRoute } from './route.ts'
 
 const optional = Type.Optional

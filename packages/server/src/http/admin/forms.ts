@@ -2,7 +2,7 @@ import { type TSchema, Type } from 'typebox'
 import { readMoment } from '../../domain/day.ts'
 import { END_OF_TIME, type Interval, START_OF_TIME } from '../../domain/interval.ts'
 import { APPLICATION_ID, MAX_PERSON_NAME, MAX_PIN, SLUG, UUID } from '../../domain/limits.ts'
-import { AppError } from '../../errors.ts'
+import { wrong } from '../../errors.ts'
 
 // What several nouns say alike.
 
@@ -98,8 +98,4 @@ function readBound(
   const at = readMoment(given, zone, as)
   if (at !== undefined) return at
   throw wrong(`/body/${name}`, 'is no day and no moment with an offset; write 2026-12-31 or 2026-12-31T18:00:00Z')
-}
-
-export function wrong(path: string, message: string): AppError {
-  return new AppError('invalid_input', { detail: `${path} ${message}.`, faults: [{ path, message }] })
 }

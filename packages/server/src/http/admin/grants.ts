@@ -9,7 +9,7 @@ import type { Context } from '../../context.ts'
 import { endSeat } from '../../credentials/accounts.ts'
 import { requireApplicationKnown, requireCompany, requireMember } from '../../directory/visible.ts'
 import type { Power } from '../../domain/power.ts'
-import { AppError } from '../../errors.ts'
+import { AppError, wrong } from '../../errors.ts'
 import {
   APPLICATION,
   BOUNDS,
@@ -23,7 +23,6 @@ import {
   readInterval,
   strict,
   TEXT,
-  wrong,
 } from './forms.ts'
 import { asPage, PAGE, pageOf, readPaging } from './paging.ts'
 import { adminRoute } from './route.ts'

@@ -1,5 +1,6 @@
 import { type TSchema, Type } from 'typebox'
-import { WHOLE_NUMBER, wrong } from './forms.ts'
+import { wrong } from '../../errors.ts'
+import { WHOLE_NUMBER } from './forms.ts'
 
 const MAX_LIMIT = 200
 const DEFAULT_LIMIT = 50

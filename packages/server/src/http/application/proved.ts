@@ -1,7 +1,7 @@
 import type { FastifyRequest } from 'fastify'
 import type { Context } from '../../context.ts'
 import { requireApplication } from '../../credentials/applications.ts'
-import { AppError, type ErrorCode } from '../../errors.ts'
+import { AppError, type ErrorCode, wrong } from '../../errors.ts'
 import { readClaim } from '../callers.ts'
 
 /** Of every call here. */
@@ -31,9 +31,5 @@ export async function requireProved(ctx: Context, request: FastifyRequest): Prom
 export function readNumber(text: string | undefined, name: string, fallback: number, most: number): number {
   const number = text === undefined ? fallback : Number(text)
   if (number <= most && (number >= 1 || name === 'wait')) return number
-  const message = `must be from ${name === 'wait' ? 0 : 1} to ${most}`
-  throw new AppError('invalid_input', {
-    detail: `/query/${name} ${message}.`,
-    faults: [{ path: `/query/${name}`, message }],
-  })
+  throw wrong(`/query/${name}`, `must be from ${name === 'wait' ? 0 : 1} to ${most}`)
 }

@@ -1,7 +1,7 @@
 import type { FastifyInstance } from 'fastify'
 import { Type } from 'typebox'
 import type { Context } from '../../context.ts'
-import { AppError } from '../../errors.ts'
+import { wrong } from '../../errors.ts'
 import { beginSnapshot, listSnapshot, type SnapshotItem } from '../../outbox/snapshot.ts'
 import { DEADLINE_MS } from '../deadline.ts'
 import type { Told } from '../told.ts'
@@ -96,6 +96,5 @@ function readPage(text: string): Page {
   const parts = /^([\w-]{1,200}) ([0-9a-f-]{36}) ([0-9a-f-]{36})$/.exec(Buffer.from(text, 'base64url').toString('utf8'))
   const [, cursor, userId, companyId] = parts ?? []
   if (cursor !== undefined && userId !== undefined && companyId !== undefined) return { cursor, userId, companyId }
-  const message = 'is no page of a snapshot: begin without one'
-  throw new AppError('invalid_input', { detail: `/query/page ${message}.`, faults: [{ path: '/query/page', message }] })
+  throw wrong('/query/page', 'is no page of a snapshot: begin without one')
 }
