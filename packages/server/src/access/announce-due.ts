@@ -5,8 +5,8 @@ import { listUsersById } from '../directory/user-store.ts'
 import {
   type Announced,
   countAnnounced,
+  listAnnouncedIn,
   listAnnouncedOf,
-  listAnnouncedWithin,
   type RightsKey,
 } from '../outbox/announced-store.ts'
 import { type Due, WHOLE } from '../outbox/due-store.ts'
@@ -64,7 +64,7 @@ async function lookAtMuch(
   const companies = [...new Set(exact.flatMap(({ companyId }) => companyId ?? []))]
   const ids = [...wanting.keys()]
   const seats = await listSeatsWithin(db, user, companies, ids)
-  const announced = await listAnnouncedWithin(db, user, companies, ids)
+  const announced = await listAnnouncedIn(db, { applicationIds: ids, companyIds: companies, userIds: [user] })
   const all = await countAnnounced(db, user)
   const here = Map.groupBy(
     announced.filter(({ permissions }) => permissions.length > 0),

@@ -47,22 +47,17 @@ export async function lookAtMany(
   const licenses = await nextLicenses(db, mark, at)
   const [first] = licenses
   if (!first) return { ...looked, outcome: 'done' }
-  const seats = await listSeatsIn(
-    db,
-    mark.applicationId,
-    licenses.map(({ companyId }) => companyId),
-    {
-      after: at.user ?? '',
-      limit: licenses.length === 1 ? PEOPLE : undefined,
-    },
-  )
+  const companyIds = licenses.map(({ companyId }) => companyId)
+  const seats = await listSeatsIn(db, mark.applicationId, companyIds, {
+    after: at.user ?? '',
+    limit: licenses.length === 1 ? PEOPLE : undefined,
+  })
   const keys = seats.map((each) => ({ ...each, seat: each.number, isWhole: false }))
-  const announced = await listAnnouncedIn(
-    db,
-    mark.applicationId,
-    licenses.map(({ companyId }) => companyId),
-    [...new Set(seats.map(({ userId }) => userId))],
-  )
+  const announced = await listAnnouncedIn(db, {
+    applicationIds: [mark.applicationId],
+    companyIds,
+    userIds: [...new Set(seats.map(({ userId }) => userId))],
+  })
   // Companies are told of at their beginning.
   const begun = at.user === undefined ? licenses : []
   const found = { wanting, now, isAgain: modeOf(mark.place) === AGAIN }

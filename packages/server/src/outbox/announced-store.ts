@@ -38,23 +38,6 @@ export async function listAnnouncedOf(
   return rows.map(read)
 }
 
-/** Of one person, in these companies and applications. */
-export async function listAnnouncedWithin(
-  db: Db,
-  userId: string,
-  companyIds: readonly string[],
-  applicationIds: readonly string[],
-): Promise<Announced[]> {
-  const rows = await db
-    .selectFrom('announced')
-    .select(COLUMNS)
-    .where('user_id', '=', userId)
-    .where('company_id', 'in', companyIds)
-    .where('application_id', 'in', applicationIds)
-    .execute()
-  return rows.map(read)
-}
-
 /** By application, in how many companies somebody may do something, as it was announced. */
 export async function countAnnounced(db: Db, userId: string): Promise<Map<string, number>> {
   const rows = await db
@@ -68,18 +51,20 @@ export async function countAnnounced(db: Db, userId: string): Promise<Map<string
   return new Map(rows.map((row) => [row.application_id, Number(row.count)]))
 }
 
-/** Of these people, in these companies, in one application. */
+/** Of these people, in these companies and applications. */
 export async function listAnnouncedIn(
   db: Db,
-  applicationId: string,
-  companyIds: readonly string[],
-  userIds: readonly string[],
+  {
+    applicationIds,
+    companyIds,
+    userIds,
+  }: { applicationIds: readonly string[]; companyIds: readonly string[]; userIds: readonly string[] },
 ): Promise<Announced[]> {
   if (userIds.length === 0) return []
   const rows = await db
     .selectFrom('announced')
     .select(COLUMNS)
-    .where('application_id', '=', applicationId)
+    .where('application_id', 'in', applicationIds)
     .where('user_id', 'in', userIds)
     .where('company_id', 'in', companyIds)
     .execute()
