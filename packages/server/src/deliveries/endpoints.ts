@@ -10,6 +10,7 @@ import { giftRefusal } from '../domain/power.ts'
 import { AppError } from '../errors.ts'
 import { newWebhookSecret, purposeOf } from '../keys/sealed-endpoints.ts'
 import type { EventType } from '../outbox/event-forms.ts'
+import { lastNumber } from '../outbox/event-store.ts'
 import { wantEvents } from '../outbox/wanting.ts'
 import { hurry } from './delivery-store.ts'
 import {
@@ -22,7 +23,6 @@ import {
   switchOffEndpoint,
   updateEndpoint,
 } from './endpoint-store.ts'
-import { lastSeq } from './events.ts'
 
 const HOUR = 3_600_000
 
@@ -66,7 +66,7 @@ export async function createEndpoint(
       secret_before: null,
       before_until: null,
       // What happens from now on: what is so already is sent by `resend`.
-      next_seq: (await lastSeq(tx, applicationId)) + 1,
+      next_seq: (await lastNumber(tx)) + 1,
       resend_place: null,
       failing_since: null,
       disabled_at: null,

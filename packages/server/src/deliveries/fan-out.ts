@@ -3,7 +3,7 @@ import type { Context } from '../context.ts'
 import { type DeliveryRow, type Due, insertDeliveries, newDelivery, supersedeIn } from './delivery-store.ts'
 import { type Part, partsForDjango } from './dialects/django-parts.ts'
 import { moveCursor } from './endpoint-store.ts'
-import { listEventsFrom, type StoredEvent } from './events.ts'
+import { listOccasionsFrom, type Occasion } from './events.ts'
 
 /** At a time, so that nobody waits for it. */
 const BATCH = 500
@@ -13,7 +13,7 @@ const BATCH = 500
  * there may be more.
  */
 export async function fanOut(ctx: Context, { id, applicationId, nextSeq }: Due): Promise<boolean> {
-  const events = await listEventsFrom(ctx.db.read, applicationId, nextSeq, BATCH)
+  const events = await listOccasionsFrom(ctx.db.read, applicationId, nextSeq, BATCH)
   const last = events.at(-1)
   if (!last) return false
   // A power cut may take it back, whole: then it is done again.
@@ -27,7 +27,7 @@ export async function fanOut(ctx: Context, { id, applicationId, nextSeq }: Due):
         .select(['e.dialect', 'e.types', 'a.exposes_pin'])
         .where('e.id', '=', id)
         .executeTakeFirstOrThrow()
-      const partsOf = (event: StoredEvent): Part[] =>
+      const partsOf = (event: Occasion): Part[] =>
         dialect === 'django' ? partsForDjango(event, exposes_pin === 1) : [{ messageId: event.id, type: event.type }]
       const wanted = types === null ? undefined : new Set(types.split(' '))
       const rows = events
@@ -43,7 +43,7 @@ export async function fanOut(ctx: Context, { id, applicationId, nextSeq }: Due):
   return events.length === BATCH
 }
 
-function asRow(endpointId: string, event: StoredEvent, part: Part, now: number): DeliveryRow {
+function asRow(endpointId: string, event: Occasion, part: Part, now: number): DeliveryRow {
   return newDelivery({
     id: uuid(),
     endpoint_id: endpointId,

@@ -1,7 +1,8 @@
-import { sql } from 'kysely'
+import { type Selectable, sql } from 'kysely'
 import { v7 as uuid } from 'uuid'
 import type { Database, Db, Tx } from '../db/database.ts'
 import { findFact, setFact } from '../db/house-facts.ts'
+import type { Tables } from '../db/tables.ts'
 import type { EventType } from './event-forms.ts'
 
 /** One that is about to be stored; `data` of the standard form, as an object. */
@@ -18,17 +19,20 @@ export type NewEvent = {
   eraseAt?: number | undefined
 }
 
+/** An event that is numbered. */
 export type StoredEvent = {
   id: string
   seq: number
-  type: string
+  type: EventType
   userId: string | null
   companyId: string | null
-  version: number | null
   /** JSON. */
   data: string
+  changed: NewEvent['changed'] | null
   createdAt: number
 }
+
+const COLUMNS = ['id', 'seq', 'type', 'user_id', 'company_id', 'data', 'changed', 'created_at'] as const
 
 const BATCH = 100
 
@@ -113,32 +117,41 @@ async function findNumber(db: Db, name: string): Promise<number> {
   return Number((await findFact(db, name)) ?? 0)
 }
 
-/** An application's events after a number, up to another, in their order. */
+/** An application's events after a number, and up to another where one is given, in their order. */
 export async function listEvents(
   db: Db,
   applicationId: string,
-  { after, upTo, limit }: { after: number; upTo: number; limit: number },
+  { after, upTo, limit }: { after: number; upTo?: number | undefined; limit: number },
 ): Promise<StoredEvent[]> {
-  const rows = await db
+  let query = db
     .selectFrom('events')
-    .select(['id', 'seq', 'type', 'user_id', 'company_id', 'version', 'data', 'created_at'])
+    .select(COLUMNS)
     .where('application_id', '=', applicationId)
     .where('seq', 'is not', null)
     .where('seq', '>', after)
-    .where('seq', '<=', upTo)
     .orderBy('seq')
     .limit(limit)
-    .execute()
-  return rows.map((row) => ({
+  if (upTo !== undefined) query = query.where('seq', '<=', upTo)
+  return (await query.execute()).map(read)
+}
+
+/** Undefined once it is kept no longer. */
+export async function findEvent(db: Db, id: string): Promise<StoredEvent | undefined> {
+  const row = await db.selectFrom('events').select(COLUMNS).where('id', '=', id).executeTakeFirst()
+  return row && read(row)
+}
+
+function read(row: Pick<Selectable<Tables['events']>, (typeof COLUMNS)[number]>): StoredEvent {
+  return {
     id: row.id,
     seq: row.seq ?? 0,
-    type: row.type,
+    type: row.type as EventType, // As `insertEvents` wrote it.
     userId: row.user_id,
     companyId: row.company_id,
-    version: row.version,
     data: row.data,
+    changed: row.changed === null ? null : JSON.parse(row.changed),
     createdAt: row.created_at,
-  }))
+  }
 }
 
 /** Which applications have events after a number, up to another. */

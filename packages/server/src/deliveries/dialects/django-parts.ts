@@ -1,4 +1,4 @@
-import type { StoredEvent } from '../events.ts'
+import type { Occasion } from '../events.ts'
 
 /** What an event is at an endpoint: one message, several, or none. `type` is the receiver's name for it. */
 export type Part = { messageId: string; type: string }
@@ -10,7 +10,7 @@ export const PIN_UPDATED = 'user.pin.updated'
  * Of ours, theirs (docs/PROTOCOL.md). A user who is switched off or deleted loses every company, which is announced as such; names, companies
  * and licenses a site hears of at the next sign-in. The email comes first: what follows names the user by the new one.
  */
-export function partsForDjango({ id, type, changed }: StoredEvent, exposesPin: boolean): Part[] {
+export function partsForDjango({ id, type, changed }: Occasion, exposesPin: boolean): Part[] {
   if (type === 'permissions.updated' || type === 'user.created') return [{ messageId: id, type }]
   if (type !== 'user.updated') return []
   return [

@@ -8,7 +8,7 @@ import { findAnnounced } from '../../outbox/announced-store.ts'
 import { type DeliveryRow, findFirstWaiting } from '../delivery-store.ts'
 import type { EndpointRow } from '../endpoint-store.ts'
 import { webhookOf } from '../endpoint-url.ts'
-import { findEvent, type StoredEvent } from '../events.ts'
+import { findEventOccasion, type Occasion } from '../events.ts'
 import { findOccasion } from '../occasion.ts'
 import { EMAIL_UPDATED, PIN_UPDATED } from './django-parts.ts'
 import type { Message, Nothing } from './message.ts'
@@ -70,7 +70,7 @@ async function tellRights(
   ctx: Context,
   endpoint: EndpointRow,
   delivery: DeliveryRow,
-  event: StoredEvent,
+  event: Occasion,
 ): Promise<Told[]> {
   const { application_id: applicationId } = endpoint
   const userId = event.userId ?? ''
@@ -100,15 +100,15 @@ async function tellRights(
  * By what the site may know the user. Of a change of the email that is not there yet, the address before it, and then the one after it, should
  * it have arrived and the answer not: so no such change keeps back what was taken away.
  */
-async function namesOf(ctx: Context, delivery: DeliveryRow, event: StoredEvent): Promise<string[]> {
+async function namesOf(ctx: Context, delivery: DeliveryRow, event: Occasion): Promise<string[]> {
   const { email } = personIn(event)
   const pending = await findFirstWaiting(ctx.db.read, delivery, EMAIL_UPDATED)
-  const change = pending?.event_id ? await findEvent(ctx.db.read, pending.event_id) : undefined
+  const change = pending?.event_id ? await findEventOccasion(ctx.db.read, pending.event_id) : undefined
   const before = change?.changed?.email
   return [...new Set([...(before === undefined ? [] : [before]), email])]
 }
 
-async function tellCreated(ctx: Context, endpoint: EndpointRow, event: StoredEvent): Promise<Told> {
+async function tellCreated(ctx: Context, endpoint: EndpointRow, event: Occasion): Promise<Told> {
   const { email, first_name, last_name } = personIn(event)
   const { token, secrets } = await tokenFor(ctx, endpoint, event.userId ?? '')
   // The site stores it as a password, which nobody ever knows.
@@ -147,7 +147,7 @@ export function placeholder(applicationId: string, userId: string): string {
 
 type Person = { email: string; first_name: string; last_name: string }
 
-function personIn({ data }: StoredEvent): Person {
+function personIn({ data }: Occasion): Person {
   return { email: '', first_name: '', last_name: '', ...(data.user as Partial<Person>) } // As its form has it.
 }
 

@@ -3,7 +3,7 @@ import { judgeStandard } from '../../domain/delivery.ts'
 import { findAnnounced } from '../../outbox/announced-store.ts'
 import type { DeliveryRow } from '../delivery-store.ts'
 import type { EndpointRow } from '../endpoint-store.ts'
-import type { StoredEvent } from '../events.ts'
+import type { Occasion } from '../events.ts'
 import { findOccasion } from '../occasion.ts'
 import type { Message, Nothing } from './message.ts'
 
@@ -27,7 +27,7 @@ async function bodyOf(ctx: Context, endpoint: EndpointRow, delivery: DeliveryRow
 }
 
 /** The set as it was announced last: an event that waited for days tells nothing that is over. */
-async function rightsOfNow(ctx: Context, applicationId: string, event: StoredEvent): Promise<object> {
+async function rightsOfNow(ctx: Context, applicationId: string, event: Occasion): Promise<object> {
   const { userId, companyId, data } = event
   if (userId === null || companyId === null) return data
   const announced = await findAnnounced(ctx.db.read, { applicationId, userId, companyId })
