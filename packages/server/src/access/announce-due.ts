@@ -152,15 +152,13 @@ export async function loadKnown(
   announced: readonly Announced[],
   wanting: ReadonlyMap<string, Wanting>,
   now: number,
-): Promise<Known> {
+): Promise<Omit<Known, 'isAgain' | 'unfinished'>> {
   const users = [...new Set(keys.map(({ userId }) => userId))]
   const companies = [...new Set(keys.map(({ companyId }) => companyId))]
   const told = await listTold(db, 'user', users, [...new Set(keys.map(({ applicationId }) => applicationId))])
   return {
     wanting,
     now,
-    isAgain: false,
-    unfinished: new Set(),
     users: new Map((await listUsersById(db, users)).map((user) => [user.id, user])),
     companies: await listCompanyNames(db, companies),
     announced: new Map(announced.map((each) => [keyOfRights(each), each])),

@@ -28,11 +28,7 @@ export type Begun =
 
 /** Ends those that are waiting to be used or under way. */
 export async function endBegunImpersonations(db: Db, of: Begun, now: number): Promise<void> {
-  let begun = db
-    .selectFrom('impersonations')
-    .select('id')
-    .where('session_ends_at', '>', now)
-    .where('ended_at', 'is', null)
+  let begun = liveImpersonations(db, now)
   if (of.userId !== undefined) begun = begun.where('starter_user_id', '=', of.userId)
   else if (of.keyId !== undefined) begun = begun.where('starter_key_id', '=', of.keyId)
   const companyId = 'adminsOf' in of ? of.adminsOf : 'companyId' in of ? of.companyId : undefined
@@ -42,13 +38,12 @@ export async function endBegunImpersonations(db: Db, of: Begun, now: number): Pr
 
 /** Ends those by which somebody acts as this user. */
 export async function endImpersonationsAs(db: Db, userId: string, now: number): Promise<void> {
-  const live = db
-    .selectFrom('impersonations')
-    .select('id')
-    .where('user_id', '=', userId)
-    .where('session_ends_at', '>', now)
-    .where('ended_at', 'is', null)
+  const live = liveImpersonations(db, now).where('user_id', '=', userId)
   for (const { id } of await live.execute()) await endImpersonationById(db, id, now)
+}
+
+function liveImpersonations(db: Db, now: number) {
+  return db.selectFrom('impersonations').select('id').where('session_ends_at', '>', now).where('ended_at', 'is', null)
 }
 
 /** Its one-time token, and the session that it gave. False when it was over already. */

@@ -5,11 +5,9 @@ import { findHistory, readCursor, writeCursor } from './cursor.ts'
 import { lastNumber, lastPurged, listEvents, type StoredEvent } from './event-store.ts'
 import type { FeedWatch } from './feed-watch.ts'
 import { findReadiness, wantEvents } from './wanting.ts'
+import { withinBytes } from './within-bytes.ts'
 
-/** Of one answer, in all. What comes after is read by the next. */
-const MOST_BYTES = 2_000_000
-
-export type Feed = { events: StoredEvent[]; cursor: string; isMore: boolean }
+export type Feed = { events: readonly StoredEvent[]; cursor: string; isMore: boolean }
 
 type Asked = {
   after: string | undefined
@@ -42,7 +40,7 @@ export async function readFeed(ctx: Context, watch: FeedWatch, applicationId: st
       await watch.wait(applicationId, upTo, leftMs, asked.signal)
       continue
     }
-    const events = withinBytes(found)
+    const events = withinBytes(found, ({ data }) => data.length)
     const isMore = found.length === asked.limit || events.length < found.length
     const place = isMore ? (events.at(-1)?.seq ?? after) : Math.max(after, upTo)
     return { events, cursor: writeCursor(history, applicationId, place), isMore }
@@ -67,14 +65,4 @@ async function requirePlace(db: Db, history: string, applicationId: string, text
     detail:
       'What came after this cursor is kept no longer, or the house was restored since. Begin anew with a snapshot.',
   })
-}
-
-/** At least one, whatever its size. */
-function withinBytes(found: readonly StoredEvent[]): StoredEvent[] {
-  let bytes = 0
-  const end = found.findIndex(({ data }, at) => {
-    bytes += data.length
-    return at > 0 && bytes > MOST_BYTES
-  })
-  return end < 0 ? [...found] : found.slice(0, end)
 }

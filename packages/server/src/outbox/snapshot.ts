@@ -6,6 +6,7 @@ import { findHistory, writeCursor } from './cursor.ts'
 import { lastNumber } from './event-store.ts'
 import { requireFeed } from './feed.ts'
 import { findReadiness } from './wanting.ts'
+import { withinBytes } from './within-bytes.ts'
 
 export type SnapshotItem = {
   userId: string
@@ -22,7 +23,6 @@ export type SnapshotItem = {
 /** Behind whom a page begins, by user, then company. */
 export type SnapshotPlace = { userId: string; companyId: string }
 
-const MOST_BYTES = 2_000_000
 /** A house of some thousand seats is noted by then. */
 const READY_MS = 5_000
 const LOOK_MS = 50
@@ -66,12 +66,8 @@ export async function listSnapshot(
     .orderBy('r.company_id')
     .limit(limit)
     .execute()
-  let bytes = 0
-  const end = rows.findIndex(({ permissions }, at) => {
-    bytes += permissions.length
-    return at > 0 && bytes > MOST_BYTES
-  })
-  const items = (end < 0 ? rows : rows.slice(0, end)).map((row) => ({
+  const page = withinBytes(rows, ({ permissions }) => permissions.length)
+  const items = page.map((row) => ({
     userId: row.user_id,
     email: row.email,
     firstName: row.first_name,
@@ -82,5 +78,5 @@ export async function listSnapshot(
     permissions: row.permissions.split(' '),
     version: row.version,
   }))
-  return { items, isMore: end >= 0 || rows.length === limit }
+  return { items, isMore: page.length < rows.length || rows.length === limit }
 }

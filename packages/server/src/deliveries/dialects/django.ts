@@ -112,7 +112,7 @@ async function tellCreated(ctx: Context, endpoint: EndpointRow, event: Occasion)
   const { email, first_name, last_name } = personIn(event)
   const { token, secrets } = await tokenFor(ctx, endpoint, event.userId ?? '')
   // The site stores it as a password, which nobody ever knows.
-  const password = `${randomBytes(48).toString('hex')}`
+  const password = randomBytes(48).toString('hex')
   const exposesPin = await isPinExposed(ctx, endpoint.application_id)
   const data = {
     user_email: email,
