@@ -3,6 +3,7 @@ import type { AddressInfo } from 'node:net'
 import { setTimeout as sleep } from 'node:timers/promises'
 import { LicenseAdmin } from 'cloudspot-license-api/admin'
 import { type DatabaseAddress, openDatabase } from '../packages/server/src/db/database.ts'
+import { findReadiness } from '../packages/server/src/outbox/wanting.ts'
 import { APPLICATION, fillHouse, type House, moduleAt, seatOf, userId } from './house.ts'
 import { runLoad, signInPlan } from './measure.ts'
 import { type Running, startLicenseServer } from './processes.ts'
@@ -161,13 +162,7 @@ async function untilNoted(address: DatabaseAddress): Promise<void> {
   const db = openDatabase(address, { poolSize: 1, onIdleError: () => undefined })
   try {
     const end = performance.now() + WAIT_MS
-    for (;;) {
-      const { events_ready_at } = await db.read
-        .selectFrom('applications')
-        .select('events_ready_at')
-        .where('id', '=', APPLICATION)
-        .executeTakeFirstOrThrow()
-      if (events_ready_at !== null) return
+    while ((await findReadiness(db.read, APPLICATION)) !== 'ready') {
       if (performance.now() > end) throw new Error('What everybody may do was not noted in time.')
       await sleep(100)
     }

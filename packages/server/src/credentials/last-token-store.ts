@@ -62,8 +62,9 @@ export async function endLastTokens(
     .execute()
 }
 
-/** Some of those that ended before a moment. */
-export async function purgeLastTokens(db: Db, before: number, limit: number): Promise<void> {
+/** Deletes some of those that ended before a moment. Tells how many. */
+export async function purgeLastTokens(db: Db, before: number, limit: number): Promise<number> {
   const old = db.selectFrom('last_tokens').select('id').where('ends_at', '<', before).orderBy('ends_at').limit(limit)
-  await db.deleteFrom('last_tokens').where('id', 'in', old).execute()
+  const deleted = await db.deleteFrom('last_tokens').where('id', 'in', old).executeTakeFirst()
+  return Number(deleted.numDeletedRows)
 }

@@ -1,7 +1,7 @@
-import { setImmediate } from 'node:timers/promises'
 import type { Context } from '../context.ts'
 import { purgeAnnounced } from '../outbox/announced-store.ts'
 import { eraseEvents, purgeEvents } from '../outbox/event-store.ts'
+import { untilFew } from './batches.ts'
 import type { Job } from './job.ts'
 
 const DAY = 86_400_000
@@ -13,10 +13,9 @@ export const purgeEventsJob: Job = { name: 'purge-events', everyMs: 10_000, run:
 
 export async function purgeOutbox(ctx: Context): Promise<void> {
   const before = ctx.now() - ctx.config.eventDays * DAY
-  const steps = [
+  await untilFew(BATCH, [
     () => ctx.db.transaction((tx) => eraseEvents(tx, ctx.now(), BATCH)),
     () => ctx.db.transaction((tx) => purgeEvents(tx, before, BATCH)),
     () => ctx.db.transaction((tx) => purgeAnnounced(tx, before, BATCH)),
-  ]
-  for (const step of steps) while ((await step()) === BATCH) await setImmediate()
+  ])
 }

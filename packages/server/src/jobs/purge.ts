@@ -1,4 +1,3 @@
-import { setImmediate } from 'node:timers/promises'
 import { purgeAddresses } from '../credentials/known-address-store.ts'
 import { purgeLastTokens } from '../credentials/last-token-store.ts'
 import { KNOWN_FOR_MS } from '../credentials/throttle.ts'
@@ -7,6 +6,7 @@ import { purgeTokens } from '../credentials/token-store.ts'
 import { purgeDeletedEndpoint, purgeDeliveries } from '../deliveries/delivery-store.ts'
 import { forgetOldSecrets } from '../deliveries/endpoint-store.ts'
 import { TRIED_FOR_MS } from '../domain/delivery.ts'
+import { untilFew } from './batches.ts'
 import type { Job } from './job.ts'
 
 const DAY = 86_400_000
@@ -20,15 +20,19 @@ export const purge: Job = {
   name: 'purge',
   everyMs: 60_000,
   async run(ctx) {
-    const before = ctx.now() - KEPT_DAYS * DAY
-    await ctx.db.transaction((tx) => purgeTokens(tx, before, BATCH))
-    await ctx.db.transaction((tx) => purgeAddresses(tx, ctx.now() - KNOWN_FOR_MS, BATCH))
-    await ctx.db.transaction((tx) => purgeDeliveries(tx, before, BATCH))
-    await ctx.db.transaction((tx) => purgeDeletedEndpoint(tx, BATCH))
-    await ctx.db.transaction((tx) => forgetOldSecrets(tx, ctx.now()))
-    // What a site is to be told of a user has arrived by then, or does not arrive any more.
-    await ctx.db.transaction((tx) => purgeLastTokens(tx, ctx.now() - TRIED_FOR_MS - DAY, BATCH))
-    // A flood of invented names makes more of them in a minute than one batch holds.
-    while ((await ctx.db.transaction((tx) => purgeThrottles(tx, ctx.now(), BATCH))) === BATCH) await setImmediate()
+    const now = ctx.now()
+    const before = now - KEPT_DAYS * DAY
+    const { transaction } = ctx.db
+    // More may end in a minute than one batch holds: sign-ins, events, a flood of invented names.
+    await untilFew(BATCH, [
+      () => transaction((tx) => purgeTokens(tx, before, BATCH)),
+      () => transaction((tx) => purgeAddresses(tx, now - KNOWN_FOR_MS, BATCH)),
+      () => transaction((tx) => purgeDeliveries(tx, before, BATCH)),
+      () => transaction((tx) => purgeDeletedEndpoint(tx, BATCH)),
+      // What a site is to be told of a user has arrived by then, or does not arrive any more.
+      () => transaction((tx) => purgeLastTokens(tx, now - TRIED_FOR_MS - DAY, BATCH)),
+      () => transaction((tx) => purgeThrottles(tx, now, BATCH)),
+    ])
+    await transaction((tx) => forgetOldSecrets(tx, now))
   },
 }

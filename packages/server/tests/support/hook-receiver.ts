@@ -1,6 +1,7 @@
 import { createServer, type IncomingHttpHeaders } from 'node:http'
 import type { AddressInfo } from 'node:net'
 import type { Delivery } from 'cloudspot-license-api/admin'
+import { findReadiness } from '../../src/outbox/wanting.ts'
 import { askFor } from './admin.ts'
 import type { TestServer } from './server.ts'
 
@@ -85,14 +86,7 @@ export async function addEndpoint(
 
 /** Until what holds is noted: from then on differences alone are told. */
 export async function noted({ ctx }: TestServer, application: string): Promise<void> {
-  await until(async () => {
-    const row = await ctx.db.read
-      .selectFrom('applications')
-      .select('events_ready_at')
-      .where('id', '=', application)
-      .executeTakeFirst()
-    return row?.events_ready_at != null
-  })
+  await until(async () => (await findReadiness(ctx.db.read, application)) === 'ready')
 }
 
 /** Until every delivery of an endpoint has come to one of these states. */
