@@ -1,12 +1,11 @@
 // The example site (examples/django) with one release of the published Django package, in a process of its own, and a browser
 // to visit it with; django/serve.py describes what is exchanged.
-import { spawn } from 'node:child_process'
 import { mkdtempSync, readFileSync, rmSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
-import { createInterface } from 'node:readline'
 import { setDefaultCACertificates } from 'node:tls'
 import { fileURLToPath } from 'node:url'
+import { startPython } from './python-process.ts'
 
 export interface SiteOptions {
   /** Of the environment with the release. */
@@ -53,13 +52,9 @@ const identity = ['receiver.pem', 'receiver.key'].map((name) => fileURLToPath(ne
 /** Starts it with an empty database. It ends with `await using`, and after five minutes in any case. */
 export async function startSite({ python, license, application, webhookSecret }: SiteOptions): Promise<Site> {
   const folder = mkdtempSync(join(tmpdir(), 'django-'))
-  const child = spawn(python, ['-I', script, ...identity], {
-    stdio: ['pipe', 'pipe', 'pipe'],
-    timeout: 300_000,
+  const site = startPython(python, [script, ...identity], {
+    timeoutMs: 300_000,
     env: {
-      // Nothing of this machine's, as for the Python clients.
-      NO_PROXY: '*',
-      SYSTEMROOT: process.env.SYSTEMROOT,
       LICENSE_URL: license,
       LICENSE_APPLICATION: application,
       LICENSE_WEBHOOK_SECRET: webhookSecret ?? '',
@@ -68,29 +63,19 @@ export async function startSite({ python, license, application, webhookSecret }:
       SITE_SECRET_KEY: 'of a test',
     },
   })
-  const exited = new Promise<void>((resolve) => {
-    child.on('exit', () => resolve())
-    child.on('error', () => resolve())
-  })
-  let complaints = ''
-  child.stderr.setEncoding('utf8').on('data', (text: string) => {
-    complaints += text
-  })
-  child.stdin.on('error', () => {})
 
   async function end(): Promise<void> {
-    child.stdin.end()
-    await exited
+    await site.end()
     rmSync(folder, { recursive: true, force: true })
   }
 
-  const line = await createInterface({ input: child.stdout })[Symbol.asyncIterator]().next()
-  if (line.done) {
+  const line = await site.readLine()
+  if (line === undefined) {
     await end()
-    throw new Error(`The site did not start.\n${complaints}`)
+    throw new Error(`The site did not start.\n${site.complaints()}`)
   }
   // serve.py's documented line.
-  const { release, django, url } = JSON.parse(line.value) as { release: string; django: string; url: string }
+  const { release, django, url } = JSON.parse(line) as { release: string; django: string; url: string }
   return {
     release,
     django,
@@ -99,7 +84,7 @@ export async function startSite({ python, license, application, webhookSecret }:
     visitor: () => new Visitor(url),
     // As django/observed_urls.py tells it.
     stored: async () => (await (await fetch(`${url}/stored`)).json()) as Record<string, StoredUser>,
-    complaints: () => complaints.split('\n').filter(Boolean),
+    complaints: () => site.complaints().split('\n').filter(Boolean),
     [Symbol.asyncDispose]: end,
   }
 }
