@@ -16,6 +16,9 @@ const POLL_MS = 500
 /** Between two looks, however much there is to do. */
 const LEAST_MS = 50
 
+/** Endpoints that are looked after at once. */
+const SERVED_AT_ONCE = 4
+
 /** Takes what is due again and again, and sends it, beside the requests. Nothing that happens is its own: killed anywhere, others go on. */
 export class Delivering {
   readonly #ctx: Context
@@ -74,13 +77,18 @@ export class Delivering {
   async #look(): Promise<void> {
     const due = await listDue(this.#ctx.db.read)
     this.#paces.keepOnly(new Set(due.map(({ id }) => id)))
-    for (const each of due) {
-      if (this.#ending.signal.aborted) return
+    // Those first that take what they are sent, and several at once: where the database is far, none waits for all others.
+    const next = due.toSorted((one, other) => this.#paces.doubts(one.id) - this.#paces.doubts(other.id)).values()
+    await Promise.all(Array.from({ length: SERVED_AT_ONCE }, () => this.#serveEach(next)))
+  }
+
+  async #serveEach(next: Iterator<Due>): Promise<void> {
+    for (let turn = next.next(); !turn.done && !this.#ending.signal.aborted; turn = next.next()) {
       // One endpoint's trouble is not the others'.
       try {
-        if (await this.#serve(each)) this.#isWoken = true
+        if (await this.#serve(turn.value)) this.#isWoken = true
       } catch (error) {
-        this.#ctx.log.warn({ job: 'deliver', endpoint: each.id, err: error }, 'an endpoint could not be served')
+        this.#ctx.log.warn({ job: 'deliver', endpoint: turn.value.id, err: error }, 'an endpoint could not be served')
       }
     }
   }

@@ -23,6 +23,11 @@ export class Paces {
     return Math.max(0, Math.min(left, pace.most - pace.underWay))
   }
 
+  /** How often in a row it took nothing. */
+  doubts(endpointId: string): number {
+    return this.#of(endpointId).failures
+  }
+
   begin(endpointId: string): void {
     this.#of(endpointId).underWay++
   }
