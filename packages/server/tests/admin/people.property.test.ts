@@ -11,7 +11,9 @@ const COMPANIES = [1, 2, 3].map((nth) => `00000000-0000-7000-8000-00000000c00${n
 const USERS = Array.from({ length: 14 }, (_, nth) => `00000000-0000-7000-8000-0000000000${nth + 10}`)
 // Few, so that people meet: names that begin as addresses do, capitals, accents, none.
 const NAMES = ['', 'Ann', 'anna', 'Ámos', 'a1@x.test', 'Bo', 'ZOE', 'ﬁn']
-const ADDRESSES = ['a', 'an', 'ann', 'b', 'bo', 'z', 'fin', 'a1', 'a2', 'b1', 'zo', 'am', 'c', 'd'].map((name) => `${name}@x.test`)
+const ADDRESSES = ['a', 'an', 'ann', 'b', 'bo', 'z', 'fin', 'a1', 'a2', 'b1', 'zo', 'am', 'c', 'd'].map(
+  (name) => `${name}@x.test`,
+)
 const SEARCHES = ['', 'a', 'AN', 'ann', 'á', 'a1@x', 'b', 'bo zoe', 'z', 'fi', '@', 'anna anna']
 
 const pick = <T>(from: readonly T[]) => fc.constantFrom(...from)

@@ -9,19 +9,19 @@ export async function assertPeopleTerms({ read }: Pick<Database, 'read'>): Promi
   const users = await read.selectFrom('users').select(['id', 'email', 'managed_by']).execute()
   const members = await read.selectFrom('memberships').selectAll().where('left_at', 'is', null).execute()
   const terms = await read.selectFrom('user_terms').selectAll().execute()
+  const termsOf = Map.groupBy(terms, ({ user_id }) => user_id)
+  const membersOf = Map.groupBy(members, ({ user_id }) => user_id)
   const wanted = users.flatMap(({ id, email, managed_by }) => {
-    const companies = members.filter((each) => each.user_id === id).map((each) => each.company_id)
+    const companies = (membersOf.get(id) ?? []).map((each) => each.company_id)
     const isManagedOnly = managed_by !== null && !companies.includes(managed_by)
     return [...companies, ...(isManagedOnly ? [managed_by] : [])].flatMap((company_id) =>
-      terms
-        .filter(({ user_id }) => user_id === id)
-        .map(({ term }) => ({
-          company_id,
-          is_member: companies.includes(company_id) ? 1 : 0,
-          is_address: term === email ? 1 : 0,
-          term,
-          user_id: id,
-        })),
+      (termsOf.get(id) ?? []).map(({ term }) => ({
+        company_id,
+        is_member: companies.includes(company_id) ? 1 : 0,
+        is_address: term === email ? 1 : 0,
+        term,
+        user_id: id,
+      })),
     )
   })
   const { rows } = await sql<Row>`select company_id, is_member, is_address, term, user_id from people_terms`.execute(

@@ -6,11 +6,12 @@ import { PEOPLE_TRIGGERS } from './people-triggers.ts'
 // biome-ignore lint/suspicious/noExplicitAny: Kysely's migrations run on a schema that is not typed yet.
 type Untyped = Kysely<any>
 
-/** What a company's people are found by, kept in step by the database itself (docs/decisions/0024-a-companys-people.md). */
+/** An act in a company is a range of an index; and what a company's people are found by, kept in step by the database itself (docs/decisions/0024-a-companys-people.md). */
 export function members({ text, sorted, flag, clustered }: SchemaDialect, kind: Database['kind']) {
   return {
     // Also where it was taken before, and its filling was not.
     async up(db: Untyped): Promise<void> {
+      if (kind === 'sqlite' || !(await isAudited(db))) await indexActs(db)
       const tables = await db.introspection.getTables()
       if (tables.some(({ name }) => name === 'people_terms')) return
       await db.schema
@@ -32,10 +33,29 @@ export function members({ text, sorted, flag, clustered }: SchemaDialect, kind: 
 
     /** Many short transactions: of a large house it takes minutes, and servers of the release before go on beside it. */
     async fill(database: Database): Promise<void> {
+      if (kind === 'postgres') await indexActsBeside(database)
       await fillMembers(database)
       await fillManaged(database)
     },
   }
+}
+
+async function isAudited(db: Untyped): Promise<boolean> {
+  return (await db.selectFrom('audit_entries').select('id').limit(1).execute()).length > 0
+}
+
+const ON_ACTS = sql`on audit_entries (company_id, act, at, id) where company_id is not null`
+
+async function indexActs(db: Untyped): Promise<void> {
+  await sql`create index if not exists audit_entries_company_act ${ON_ACTS}`.execute(db)
+}
+
+/** While others write. One that was not finished is of no use. */
+async function indexActsBeside({ read }: Database): Promise<void> {
+  const { rows } = await sql`select 1 from pg_index
+    where indexrelid = to_regclass('audit_entries_company_act') and not indisvalid`.execute(read)
+  if (rows.length > 0) await sql`drop index concurrently if exists audit_entries_company_act`.execute(read)
+  await sql`create index concurrently if not exists audit_entries_company_act ${ON_ACTS}`.execute(read)
 }
 
 /** Whose rows are locked for as long as theirs are written. */

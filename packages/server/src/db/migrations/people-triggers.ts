@@ -73,7 +73,7 @@ const POSTGRES: Words = { isIn: (select) => `= any (array(${select}))`, apart: '
 /** Each made by the name of the function that it calls. */
 function postgresTrigger(name: string, when: string, statements: readonly string[]): string[] {
   return [
-    `create function ${name}() returns trigger language plpgsql
+    `create or replace function ${name}() returns trigger language plpgsql
       set enable_seqscan = off set enable_hashjoin = off set enable_mergejoin = off
       as $$ begin ${statements.join('; ')}; return null; end $$`,
     `create trigger ${name} after ${when} execute function ${name}()`,
