@@ -267,9 +267,9 @@ function flatten(node: PlanNode | undefined): PlanNode[] {
 /** What the bench house has none of, or few: companies with licenses, keys, the audit. */
 async function fillMore({ db, now }: Context): Promise<void> {
   await db.transaction(async (tx) => {
-    // Everybody is of the one company, half of them as members: more than one statement may read of either.
+    // Everybody is of the one company, half of them as members, half managed by it: more than one statement may read of either.
     const isMember = sql`cast(substr(id, 36) as integer) % 2 = 0`
-    await sql`update users set managed_by = ${COMPANY}`.execute(tx)
+    await sql`update users set managed_by = ${COMPANY} where not (${isMember})`.execute(tx)
     await sql`insert into memberships (user_id, company_id, role, is_primary, active, joined_at)
       select id, ${COMPANY}, 'member', 0, 1, 0 from users where ${isMember} on conflict do nothing`.execute(tx)
   })

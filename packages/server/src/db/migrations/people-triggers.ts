@@ -74,6 +74,7 @@ const POSTGRES: Words = { isIn: (select) => `= any (array(${select}))`, apart: '
 function postgresTrigger(name: string, when: string, statements: readonly string[]): string[] {
   return [
     `create or replace function ${name}() returns trigger language plpgsql
+      set plan_cache_mode = force_generic_plan
       set enable_seqscan = off set enable_hashjoin = off set enable_mergejoin = off
       as $$ begin ${statements.join('; ')}; return null; end $$`,
     `create trigger ${name} after ${when} execute function ${name}()`,
@@ -122,7 +123,9 @@ const ON_POSTGRES = [
   ...postgresTrigger(
     'people_terms_managed',
     'update of managed_by on users for each row when (old.managed_by is distinct from new.managed_by)',
-    [...renew(POSTGRES, 'old.managed_by', 'new.id'), ...renew(POSTGRES, 'new.managed_by', 'new.id')],
+    ['old', 'new'].flatMap((row) => [
+      `if ${row}.managed_by is not null then ${renew(POSTGRES, `${row}.managed_by`, 'new.id').join('; ')}; end if`,
+    ]),
   ),
 ]
 
