@@ -1,5 +1,6 @@
+import { setTimeout as sleep } from 'node:timers/promises'
 import { type Kysely, sql } from 'kysely'
-import type { Database, Tx } from '../database.ts'
+import type { Database, Db, Tx } from '../database.ts'
 import type { SchemaDialect } from './dialect.ts'
 import { PEOPLE_TRIGGERS } from './people-triggers.ts'
 
@@ -50,12 +51,32 @@ async function indexActs(db: Untyped): Promise<void> {
   await sql`create index if not exists audit_entries_company_act ${ON_ACTS}`.execute(db)
 }
 
-/** While others write. One that was not finished is of no use. */
+/** While others write. Of several processes one at a time; the others find it done. */
 async function indexActsBeside({ read }: Database): Promise<void> {
-  const { rows } = await sql`select 1 from pg_index
-    where indexrelid = to_regclass('audit_entries_company_act') and not indisvalid`.execute(read)
-  if (rows.length > 0) await sql`drop index concurrently if exists audit_entries_company_act`.execute(read)
-  await sql`create index concurrently if not exists audit_entries_company_act ${ON_ACTS}`.execute(read)
+  await read.connection().execute(async (db) => {
+    // Not by waiting in the database: making the index waits for all who wait there.
+    while (!(await isFirst(db))) await sleep(WAIT_MS)
+    try {
+      const { rows } = await sql`select 1 from pg_index
+        where indexrelid = to_regclass('audit_entries_company_act') and not indisvalid`.execute(db)
+      // One that was cut off is of no use.
+      if (rows.length > 0) await sql`drop index concurrently audit_entries_company_act`.execute(db)
+      await sql`create index concurrently if not exists audit_entries_company_act ${ON_ACTS}`.execute(db)
+    } finally {
+      await sql`select pg_advisory_unlock(${sql.lit(INDEX_LOCK)})`.execute(db)
+    }
+  })
+}
+
+/** Any number of ours. */
+const INDEX_LOCK = 7_313_010
+const WAIT_MS = 200
+
+async function isFirst(db: Db): Promise<boolean> {
+  const { rows } = await sql<{ first: boolean }>`select pg_try_advisory_lock(${sql.lit(INDEX_LOCK)}) as first`.execute(
+    db,
+  )
+  return rows[0]?.first === true
 }
 
 /** Whose rows are locked for as long as theirs are written. */
