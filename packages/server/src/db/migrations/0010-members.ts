@@ -137,6 +137,9 @@ async function fillManaged(database: Database): Promise<void> {
 
 /** Whoever changes what they are found by, or where they are members, waits, and is seen from then on. */
 async function lockUsers(database: Database, tx: Tx, which: ReturnType<typeof sql>): Promise<void> {
-  if (database.kind === 'postgres')
-    await sql`select id from users where ${which} order by id for no key update`.execute(tx)
+  if (database.kind !== 'postgres') return
+  // A page is small, whatever the planner takes it for: each of its rows is looked up.
+  for (const way of ['seqscan', 'hashjoin', 'mergejoin'])
+    await sql`set local ${sql.ref(`enable_${way}`)} = off`.execute(tx)
+  await sql`select id from users where ${which} order by id for no key update`.execute(tx)
 }

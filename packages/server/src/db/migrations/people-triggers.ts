@@ -16,7 +16,10 @@ type Words = {
 const noMember = ({ apart }: Words) => `not exists (select 1 from memberships m
   where m.user_id = u.id and m.company_id = u.managed_by and m.left_at is null ${apart})`
 
-/** Makes what there is of a user in a company anew. `company` and `user` are SQL. */
+/**
+ * Makes what there is of a user in a company anew. `company` and `user` are SQL. A user is looked up by id; `coalesce` keeps a plan
+ * from going through all whom the company manages.
+ */
 function renew(words: Words, company: string, user: string): string[] {
   return [
     `delete from people_terms where company_id = ${company} and is_member in (0, 1) and is_address in (0, 1)
@@ -26,14 +29,14 @@ function renew(words: Words, company: string, user: string): string[] {
       where m.user_id = ${user} and m.company_id = ${company} and m.left_at is null`,
     `${INTO} select u.managed_by, 0, ${IS_ADDRESS}, t.term, t.user_id
       from users u join user_terms t on t.user_id = u.id
-      where u.id = ${user} and u.managed_by = ${company} and ${noMember(words)}`,
+      where u.id = ${user} and coalesce(u.managed_by, '') = ${company} and ${noMember(words)}`,
   ]
 }
 
 /** Takes away what a user was found by until now. */
 function forget({ isIn }: Words): string {
   const companies = `select company_id from memberships where user_id = old.user_id
-    union all select managed_by from users where id = old.user_id and managed_by is not null`
+    union all select managed_by from users where id = old.user_id`
   return `delete from people_terms where company_id ${isIn(companies)} and is_member in (0, 1) and is_address in (0, 1)
     and term = old.term and user_id = old.user_id`
 }
