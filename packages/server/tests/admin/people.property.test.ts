@@ -1,6 +1,8 @@
 import assert from 'node:assert/strict'
 import { test } from 'node:test'
+import { setTimeout as sleep } from 'node:timers/promises'
 import fc from 'fast-check'
+import { insertMembership } from '../../src/directory/membership-store.ts'
 import { ask, askFor, makeKey } from '../support/admin.ts'
 import { assertPeopleTerms } from '../support/people.ts'
 import { type DatabaseKind, databases, startServer, type TestServer } from '../support/server.ts'
@@ -159,5 +161,30 @@ for (const database of databases) {
       }),
     )
     assert.ok((await assertPeopleTerms(server.ctx.db)) > 10)
+  })
+
+  test(`who joins while the name changes is found by the new one, whoever holds what (${database})`, async () => {
+    const { server, key } = await newHouse(database)
+    await using _server = server
+    const [id = '', companyId = ''] = [USERS[0], COMPANIES[0]]
+    const person = { email: 'a@x.test', first_name: 'Ann', last_name: 'Old' }
+    await askFor(201, server, key, 'POST /users', { body: { id, ...person } })
+    const joined = Promise.withResolvers<void>()
+    const renamed = Promise.withResolvers<void>()
+    const { db } = server.ctx
+    // As nobody of ours does it: without the person's row.
+    const joining = db.transaction(async (tx) => {
+      await insertMembership(tx, { userId: id, companyId, role: 'member', isPrimary: false, joinedAt: 0 })
+      joined.resolve()
+      await renamed.promise
+    })
+    await joined.promise
+    const renaming = askFor(200, server, key, `PATCH /users/${id}`, { body: { last_name: 'New' } })
+    await Promise.race([renaming, sleep(300)])
+    renamed.resolve()
+    await Promise.all([joining, renaming])
+    assert.equal(await assertPeopleTerms(db), 3)
+    assert.deepEqual(await listed(server, key, `/companies/${companyId}/members?q=old`, 5), [])
+    assert.deepEqual(await listed(server, key, `/companies/${companyId}/members?q=new`, 5), [id])
   })
 }
