@@ -2,7 +2,7 @@ import { type RawBuilder, sql } from 'kysely'
 import { hashPassword } from '../packages/server/src/credentials/password-hash.ts'
 import { newSecret, secretHash } from '../packages/server/src/credentials/secrets.ts'
 import { type Database, type DatabaseAddress, openDatabase, type Tx } from '../packages/server/src/db/database.ts'
-import { migrate } from '../packages/server/src/db/migrate.ts'
+import { allSteps, migrate } from '../packages/server/src/db/migrate.ts'
 import { END_OF_TIME, START_OF_TIME } from '../packages/server/src/domain/interval.ts'
 import { userTerms } from '../packages/server/src/domain/search-term.ts'
 
@@ -43,7 +43,8 @@ export async function fillHouse(
   const { grants = COMPANIES_OF_USER * PERMISSIONS_OF_SEAT, tokens: wanted = users * TOKENS_OF_USER } = size
   const db = openDatabase(address, { poolSize: 2, onIdleError: () => undefined, isPatient: true })
   try {
-    await migrate(db)
+    // What a company's people are found by is filled in one go at the end, in its own order: row by row it takes far longer.
+    await migrate(db, stepsUntil('0010-members', db.kind))
     const now = Date.now()
     const password = await hashPassword(PASSWORD)
     const emails = Array.from({ length: users }, (_, n) => `user${n}@bench.test`)
@@ -57,11 +58,17 @@ export async function fillHouse(
       await insertTokens(tx, tokens, users, now)
       await insertKey(tx, key, now)
     })
+    await migrate(db)
     await settle(db)
     return { emails, tokens, key }
   } finally {
     await db.close()
   }
+}
+
+/** Those before that one. */
+function stepsUntil(name: string, kind: Database['kind']) {
+  return Object.fromEntries(Object.entries(allSteps(kind)).filter(([each]) => each < name))
 }
 
 /** What a seat's holder is granted where the module is theirs. */

@@ -20,43 +20,54 @@ export type AuditQuery = AuditFilter & { after?: EntryPlace | undefined; limit: 
 
 export type ReadEntry = EntryRow & { personal: string | null; source: string | null }
 
-/** The first of these that is asked for is the index that is read, the others are looked for in it: the fewest entries first. */
-const COLUMNS = [
-  ['target_id', 'target'],
-  ['company_id', 'companyId'],
-  ['actor_id', 'actor'],
-  ['act', 'act'],
-] as const
+const NAMES = { target_id: 'target', company_id: 'companyId', actor_id: 'actor', act: 'act' } as const
+type Column = keyof typeof NAMES
+
+/** Each is an index, in the order of time. The first of which all is asked for is read, the rest is looked for in it: the fewest entries first. */
+const RANGES: readonly (readonly Column[])[] = [
+  ['target_id'],
+  ['company_id', 'act'],
+  ['company_id'],
+  ['actor_id'],
+  ['act'],
+]
+
+/** What is asked for, by what leads to it and what is looked for there. */
+type Way = { range: readonly Column[]; rest: readonly Column[] }
+
+function wayOf(wanted: AuditFilter): Way {
+  const asked = (Object.keys(NAMES) as Column[]).filter((column) => wanted[NAMES[column]] !== undefined) // Its own keys.
+  const range = RANGES.find((columns) => columns.every((column) => asked.includes(column))) ?? []
+  return { range, rest: asked.filter((column) => !range.includes(column)) }
+}
 
 /** So many entries are looked through by one statement, however few of them are asked for. */
 const WINDOW = 2_000
 
 /** The newest first. Fewer than the limit are all that there are. */
 export async function listEntries(db: Db, wanted: AuditQuery): Promise<ReadEntry[]> {
-  const asked = COLUMNS.filter(([, name]) => wanted[name] !== undefined)
-  if (asked.length < 2) return readWindow(db, wanted, asked, wanted.limit)
+  const way = wayOf(wanted)
+  if (way.rest.length === 0) return readWindow(db, wanted, way, wanted.limit)
   const found: ReadEntry[] = []
   for (let { after } = wanted; ; ) {
     const left = { ...wanted, after, limit: wanted.limit - found.length }
-    found.push(...(await readWindow(db, left, asked, WINDOW)))
-    after = found.length < wanted.limit ? await windowEnd(db, left, asked) : undefined
+    found.push(...(await readWindow(db, left, way, WINDOW)))
+    after = found.length < wanted.limit ? await windowEnd(db, left, way) : undefined
     if (!after) return found
     // Others are served between two windows.
     await setImmediate()
   }
 }
 
-type Asked = readonly (typeof COLUMNS)[number][]
-
-/** What is asked for of the next so many entries of the first thing that is asked for. */
-async function readWindow(db: Db, wanted: AuditQuery, asked: Asked, size: number): Promise<ReadEntry[]> {
+/** What is asked for of the next so many entries of the range. */
+async function readWindow(db: Db, wanted: AuditQuery, way: Way, size: number): Promise<ReadEntry[]> {
   let query = db
-    .selectFrom(windowOf(db, wanted, asked).selectAll().limit(size).as('a'))
+    .selectFrom(windowOf(db, wanted, way).selectAll().limit(size).as('a'))
     .selectAll()
     .orderBy('a.at', 'desc')
     .orderBy('a.id', 'desc')
     .limit(wanted.limit)
-  for (const [column, name] of asked.slice(1)) query = query.where(`a.${column}`, '=', wanted[name] ?? '')
+  for (const column of way.rest) query = query.where(`a.${column}`, '=', wanted[NAMES[column]] ?? '')
   return withPersonal(db, await query.execute())
 }
 
@@ -74,20 +85,22 @@ async function withPersonal(db: Db, entries: readonly EntryRow[]): Promise<ReadE
 }
 
 /** The last place of that window; undefined where it is the last one. */
-async function windowEnd(db: Db, wanted: AuditQuery, asked: Asked): Promise<EntryPlace | undefined> {
-  return windowOf(db, wanted, asked)
+async function windowEnd(db: Db, wanted: AuditQuery, way: Way): Promise<EntryPlace | undefined> {
+  return windowOf(db, wanted, way)
     .select(['at', 'id'])
     .offset(WINDOW - 1)
     .limit(1)
     .executeTakeFirst()
 }
 
-function windowOf(db: Db, { from, until, after, ...wanted }: AuditQuery, [first]: Asked) {
+function windowOf(db: Db, { from, until, after, ...wanted }: AuditQuery, { range }: Way) {
   let query = db.selectFrom('audit_entries').orderBy('at', 'desc').orderBy('id', 'desc')
-  if (first) query = query.where(first[0], '=', wanted[first[1]] ?? '')
+  for (const column of range) query = query.where(column, '=', wanted[NAMES[column]] ?? '')
   if (from !== undefined) query = query.where('at', '>=', from)
-  if (until !== undefined) query = query.where('at', '<', until)
-  return after ? query.where(sql<boolean>`(at, id) < (${after.at}, ${after.id})`) : query
+  // One end, where the index is entered: of two SQLite may take the one that is further off.
+  if (after && (until === undefined || after.at < until))
+    return query.where(sql<boolean>`(at, id) < (${after.at}, ${after.id})`)
+  return until === undefined ? query : query.where('at', '<', until)
 }
 
 export type AuditState = {

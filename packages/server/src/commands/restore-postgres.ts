@@ -6,7 +6,7 @@ import { whatFailed } from '../db/backup.ts'
 import { type Database, openDatabase } from '../db/database.ts'
 import { migrate, schemaState } from '../db/migrate.ts'
 import { writePostgresBackup } from '../db/postgres-backup.ts'
-import { presentTables, replaceHouse, requireNobodyElse } from '../db/postgres-restore.ts'
+import { presentHouse, replaceHouse, requireNobodyElse } from '../db/postgres-restore.ts'
 import type { Tools } from '../db/postgres-tools.ts'
 import { CommandError } from '../errors.ts'
 import { restartEvents } from '../outbox/again.ts'
@@ -25,7 +25,7 @@ export async function restorePostgres(
   const database = openDatabase({ kind: 'postgres', url }, options)
   try {
     await requireNobodyElse(database.read)
-    const doomed = await presentTables(database, archive)
+    const doomed = await presentHouse(database, archive)
     const aside = await keepPresent(config, tools, database)
     const [oneTime = 0, ended = 0] = await replaceHouse(tools, file, {
       doomed,

@@ -12,6 +12,7 @@ import { impersonation } from './migrations/0006-impersonation.ts'
 import { events } from './migrations/0007-events.ts'
 import { deliveries } from './migrations/0008-deliveries.ts'
 import { upstream } from './migrations/0009-upstream.ts'
+import { members } from './migrations/0010-members.ts'
 import { schemaDialects } from './migrations/dialect.ts'
 
 /** The oldest version of this program that may run on the schema it makes, as a number that grows with each release. */
@@ -20,8 +21,11 @@ const OLDEST_PROGRAM = 3
 
 export const TOO_NEW = 'The database was made by a newer program that this one can not run beside. Update this program.'
 
-/** Steps by name, in their order. */
-export type Steps = Record<string, Migration>
+/**
+ * Steps by name, in their order. What a step fills is filled when all of them are taken, in transactions of its own; until then the step
+ * counts as not taken, and what it does besides is done again: it finds that it was done.
+ */
+export type Steps = Record<string, Migration & { fill?(database: Database): Promise<void> }>
 
 export function allSteps(kind: Database['kind']): Steps {
   const dialect = schemaDialects[kind]
@@ -35,6 +39,7 @@ export function allSteps(kind: Database['kind']): Steps {
     '0007-events': events(dialect),
     '0008-deliveries': deliveries(dialect),
     '0009-upstream': upstream(dialect),
+    '0010-members': members(dialect, kind),
   }
 }
 
@@ -52,9 +57,12 @@ export async function migrate(database: Database, steps: Steps = allSteps(databa
   const known = await schemaState(database, steps)
   if (known.state === 'newer' && !known.mayRun) throw new CommandError(TOO_NEW)
   if (known.state === 'newer') return []
-  // Each step and Kysely's note of it are one transaction, so that a step is never half taken.
-  const taken: string[] = []
+  // All steps and the notes of them are one transaction, so that none is ever half taken.
+  let taken: string[] = []
+  let toFill: string[] = []
   await database.transaction(async (tx) => {
+    taken = []
+    toFill = []
     if (database.kind === 'postgres') await sql`select pg_advisory_xact_lock(${sql.lit(MIGRATION_LOCK)})`.execute(tx)
     await tx.schema
       .createTable('migrations')
@@ -62,16 +70,28 @@ export async function migrate(database: Database, steps: Steps = allSteps(databa
       .addColumn('name', 'text', (c) => c.primaryKey().notNull())
       .execute()
     const done = new Set(await doneSteps(tx))
+    const isNew = done.size === 0
     for (const [name, step] of Object.entries(steps)) {
       if (done.has(name)) continue
       await step.up(tx)
-      await sql`insert into migrations (name) values (${name})`.execute(tx)
-      taken.push(name)
+      // A new house has nobody yet.
+      if (step.fill && !isNew) toFill.push(name)
+      else if (await noteStep(tx, name)) taken.push(name)
     }
-    if (taken.length === 0) return
+    if (taken.length + toFill.length === 0) return
     await setFact(tx, 'oldest_program', String(OLDEST_PROGRAM))
   })
+  for (const name of toFill) {
+    await steps[name]?.fill?.(database)
+    if (await database.transaction((tx) => noteStep(tx, name))) taken.push(name)
+  }
   return taken
+}
+
+/** False where another process noted it meanwhile. */
+async function noteStep(tx: Db, name: string): Promise<boolean> {
+  const noted = await sql`insert into migrations (name) values (${name}) on conflict do nothing`.execute(tx)
+  return noted.numAffectedRows === 1n
 }
 
 /** Any number of ours, so that two nodes that start on an empty database take turns. */

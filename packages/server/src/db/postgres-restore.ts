@@ -47,19 +47,25 @@ function opening(doomed: readonly string[]): string[] {
     // A server that starts meanwhile waits here before it looks at the schema.
     `select pg_advisory_xact_lock(${MIGRATION_LOCK})`,
     "set local lock_timeout = '15s'",
-    ...(doomed.length > 0 ? [`drop table ${doomed.join(', ')} cascade`] : []),
+    ...doomed.map((each) => `drop ${each}`),
   ]
 }
 
-/** The tables of the present house, as SQL names. A newer program's may have any name: then it is all of its schema. */
-export async function presentTables(database: Database, archive: Archive): Promise<string[]> {
+/** What is dropped of the present house, as SQL. Tables of a newer program may have any name: then it is all of its schema. */
+export async function presentHouse(database: Database, archive: Archive): Promise<string[]> {
   const tables = (await database.read.introspection.getTables()).filter((table) => !table.isView)
   const home = tables.find(({ name }) => name === 'migrations')?.schema
   const ours = new Set<string>(['migrations', ...TABLE_NAMES, ...archive.rows.keys()])
   const isNewer = (await schemaState(database)).state === 'newer'
-  return tables
+  const doomed = tables
     .filter(({ schema, name }) => schema === home && (isNewer || ours.has(name)))
     .map(({ schema, name }) => `"${schema}"."${name}"`)
+  if (doomed.length === 0) return []
+  // Triggers go with their tables; what they call does not.
+  const { rows } = await sql<{ name: string }>`select format('%I.%I()', n.nspname, p.proname) as name
+    from pg_proc p join pg_namespace n on n.oid = p.pronamespace
+    where n.nspname = ${home} and p.proname like 'people\\_terms\\_%'`.execute(database.read)
+  return [`table ${doomed.join(', ')} cascade`, ...rows.map(({ name }) => `function ${name}`)]
 }
 
 /** @throws CommandError when a server, or a command, is connected to this database */

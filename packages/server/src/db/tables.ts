@@ -34,6 +34,7 @@ export type Tables = {
   audit_entries: AuditEntriesTable
   audit_personal: AuditPersonalTable
   user_terms: UserTermsTable
+  people_terms: PeopleTermsTable
   imports: ImportsTable
   due: DueTable
   announced: AnnouncedTable
@@ -69,6 +70,7 @@ const ALL: Record<keyof Tables, true> = {
   audit_entries: true,
   audit_personal: true,
   user_terms: true,
+  people_terms: true,
   imports: true,
   due: true,
   announced: true,
@@ -373,6 +375,16 @@ type AuditPersonalTable = {
 
 /** What users are found by (domain/search-term.ts). */
 type UserTermsTable = { term: string; user_id: string }
+
+/** The same of each company's people. Written by the database alone (migrations/people-triggers.ts). */
+type PeopleTermsTable = {
+  company_id: string
+  /** 0: whom the company manages, and who is no member. */
+  is_member: Switch
+  is_address: Switch
+  term: string
+  user_id: string
+}
 
 /** A file of users that moves in, batch by batch: `done` rows of `total` are in or refused. */
 type ImportsTable = {

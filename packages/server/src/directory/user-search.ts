@@ -48,29 +48,23 @@ export type UserQuery = {
 
 /**
  * The users whose address or name begins with a text, each once, in the order of what they are found by; without a text by their
- * address. Reads one range of an index; within a company it reads the company's people instead.
+ * address. Reads ranges of an index, a page of each (docs/decisions/0024-a-companys-people.md).
  */
 export async function searchUsers(db: Db, wanted: UserQuery): Promise<UserPlace[]> {
   const prefix = searchTerm(wanted.q)
   const end = afterPrefix(prefix)
-  return end === undefined ? listByAddress(db, wanted) : listByTerm(db, wanted, prefix, end)
+  const range = end === undefined ? undefined : { prefix, end }
+  const companyId = wanted.memberOf ?? wanted.companyId
+  if (companyId !== undefined) return searchPeople(db, companyId, wanted, range)
+  return range ? listByTerm(db, wanted, range) : listByAddress(db, wanted)
 }
 
-async function listByAddress(db: Db, { memberOf, companyId, after, limit }: UserQuery): Promise<UserPlace[]> {
-  const people = peopleOf(db, memberOf, companyId)
+/** Terms from the prefix to the first that does not begin so. */
+type Range = { prefix: string; end: string }
+
+async function listByAddress(db: Db, { after, limit }: UserQuery): Promise<UserPlace[]> {
   // No two have one address.
   const isAfter = after ? sql<boolean>`u.email > ${after.term}` : sql<boolean>`true`
-  if (people)
-    return db
-      .selectFrom(people.as('c'))
-      .crossJoin('users as u')
-      .select(['u.email as term', 'u.id'])
-      .whereRef('u.id', '=', 'c.user_id')
-      .where('u.deleted_at', 'is', null)
-      .where(isAfter)
-      .orderBy('u.email')
-      .limit(limit)
-      .execute()
   return db
     .selectFrom('users as u')
     .select(['u.email as term', 'u.id'])
@@ -81,48 +75,55 @@ async function listByAddress(db: Db, { memberOf, companyId, after, limit }: User
     .execute()
 }
 
-async function listByTerm(
-  db: Db,
-  { memberOf, companyId, after, limit }: UserQuery,
-  prefix: string,
-  end: string,
-): Promise<UserPlace[]> {
-  const people = peopleOf(db, memberOf, companyId)
-  const wanted = sql<boolean>`t.term >= ${prefix} and t.term < ${end}
-    and not exists (select 1 from user_terms as o where o.user_id = t.user_id and o.term >= ${prefix} and o.term < t.term)`
-  // One comparison of both, so that it is one range of the index.
-  const isAfter = after ? sql<boolean>`(t.term, t.user_id) > (${after.term}, ${after.id})` : sql<boolean>`true`
-  if (people)
-    return db
-      .selectFrom(people.as('c'))
-      .crossJoin('user_terms as t')
-      .select(['t.term', 't.user_id as id'])
-      .whereRef('t.user_id', '=', 'c.user_id')
-      .where(wanted)
-      .where(isAfter)
-      .orderBy('t.term')
-      .orderBy('t.user_id')
-      .limit(limit)
-      .execute()
-  return (
-    db
-      .selectFrom('user_terms as t')
-      .select(['t.term', 't.user_id as id'])
-      // The first of a user's terms that begin so.
-      .where(wanted)
-      .where(isAfter)
-      .orderBy('t.term')
-      .orderBy('t.user_id')
-      .limit(limit)
-      .execute()
-  )
+async function listByTerm(db: Db, { after, limit }: UserQuery, range: Range): Promise<UserPlace[]> {
+  return db
+    .selectFrom('user_terms as t')
+    .select(['t.term', 't.user_id as id'])
+    .where(isFirstOf(range))
+    .where(isFrom(after, range))
+    .orderBy('t.term')
+    .orderBy('t.user_id')
+    .limit(limit)
+    .execute()
 }
 
-/** A company's members, or them and whom it manages. Joined by CROSS JOIN, which SQLite takes for an order: these first. */
-function peopleOf(db: Db, memberOf: string | undefined, companyId: string | undefined) {
-  const members = (id: string) =>
-    db.selectFrom('memberships').select('user_id').where('company_id', '=', id).where('left_at', 'is', null)
-  if (memberOf !== undefined) return members(memberOf)
-  if (companyId === undefined) return undefined
-  return members(companyId).union(db.selectFrom('users').select('id as user_id').where('managed_by', '=', companyId))
+/** Of a user's terms that begin so the first one. */
+function isFirstOf({ prefix, end }: Range) {
+  return sql<boolean>`t.term < ${end}
+    and not exists (select 1 from user_terms as o where o.user_id = t.user_id and o.term >= ${prefix} and o.term < t.term)`
+}
+
+/** One comparison where the index is entered: the later of the range's beginning and the last page's end. */
+function isFrom(after: UserPlace | undefined, { prefix }: Range) {
+  return after?.term.startsWith(prefix)
+    ? sql<boolean>`(t.term, t.user_id) > (${after.term}, ${after.id})`
+    : sql<boolean>`t.term >= ${prefix}`
+}
+
+/** A company's members, or them and whom it manages: each kind is a range of its own, and so are addresses and names. */
+async function searchPeople(
+  db: Db,
+  companyId: string,
+  { memberOf, after, limit }: UserQuery,
+  range: Range | undefined,
+): Promise<UserPlace[]> {
+  const ranges = (memberOf === undefined ? ([1, 0] as const) : ([1] as const)).flatMap((isMember) =>
+    (range ? ([1, 0] as const) : ([1] as const)).map((isAddress) => {
+      const page = db
+        .selectFrom('people_terms as t')
+        .select(['t.term', 't.user_id as id'])
+        .where('t.company_id', '=', companyId)
+        .where('t.is_member', '=', isMember)
+        .where('t.is_address', '=', isAddress)
+        .where(range ? isFirstOf(range) : sql<boolean>`true`)
+        .where(isFrom(after, range ?? { prefix: '', end: '' }))
+        .orderBy('t.term')
+        .orderBy('t.user_id')
+        .limit(limit)
+      // SQLite takes an order and a limit of each only so.
+      return db.selectFrom(page.as('p')).selectAll()
+    }),
+  )
+  const all = ranges.reduce((some, next) => some.unionAll(next))
+  return all.orderBy('term').orderBy('id').limit(limit).execute()
 }

@@ -57,9 +57,10 @@ async function storePiece(
     rows.map((row) => rowOf(row, managedBy, now)),
   )
   const created = rows.filter((row) => stored.has(row.id))
-  await insertUserTerms(tx, created)
   const ids = created.map((row) => row.id)
+  // First, so that what they are found by there is written once.
   if (companyId !== null) await insertNewMembers(tx, companyId, ids, now)
+  await insertUserTerms(tx, created)
   await auditMany(
     ctx,
     tx,

@@ -68,8 +68,9 @@ for (const from of databases) {
       assert.equal(moved.code, 0, moved.stderr)
       const { source, target } = JSON.parse(moved.stdout)
       assert.deepEqual(source, target)
+      // What the database makes by itself is not copied; it is the same all the same, as is seen below.
       for (const [name, rows] of Object.entries(before))
-        if (name !== 'migrations') assert.equal(source[name].rows, rows.length, name)
+        if (!['migrations', 'people_terms'].includes(name)) assert.equal(source[name].rows, rows.length, name)
       assert.deepEqual(await place.tables(), before)
       await requireNextSeat(place.env, highest + 1)
 

@@ -10,8 +10,11 @@ import { readConfig } from '../../src/config.ts'
 import { type Context, createContext } from '../../src/context.ts'
 import { type Database, openDatabase } from '../../src/db/database.ts'
 import { allSteps, migrate, type Steps, schemaState } from '../../src/db/migrate.ts'
+import { endMembership } from '../../src/directory/membership-store.ts'
+import { writeUserTerms } from '../../src/directory/user-search.ts'
 import { type Environment, runCommand } from '../commands/run.ts'
 import { call, signIn } from '../support/calls.ts'
+import { assertPeopleTerms } from '../support/people.ts'
 import { makeReleased, RELEASED, RELEASES } from '../support/released.ts'
 import { type DatabaseKind, databases, newDatabase } from '../support/server.ts'
 import { allTables, type Rows } from '../support/tables.ts'
@@ -119,6 +122,7 @@ for (const kind of databases) {
       assert.deepEqual(await seatedGrants(database, 'by its number'), seated)
       assert.ok(seated.length > 20)
       assert.deepEqual(JSON.parse((await place.run('migrate', '--json')).stdout), { taken: [] })
+      assert.ok((await assertPeopleTerms(database)) > 100)
       const doctor = await place.run('doctor', '--json')
       assert.deepEqual([doctor.code, JSON.parse(doctor.stdout).ok], [0, true], doctor.stdout)
 
@@ -149,6 +153,50 @@ for (const kind of databases) {
     await using serving = await startServing(ctx)
     assert.equal((await call(serving, 'GET get-permissions/', { token: RELEASED.token })).status, 200)
     assert.deepEqual(await schemaState(place.database), { state: 'current' })
+  })
+
+  test(`what a step fills is right although others write meanwhile, and is filled on where it was cut off (${kind})`, async () => {
+    await using place = await newPlace(kind)
+    const { database } = place
+    await makeReleased(database, '0001-house', 5_000)
+    const steps = allSteps(kind)
+    const filled = steps['0010-members']
+    assert.ok(filled?.fill)
+    const cutOff = { ...filled, fill: async () => Promise.reject(new Error('the power went')) }
+    await assert.rejects(migrate(database, { ...steps, '0010-members': cutOff }), /the power went/)
+    assert.deepEqual(await schemaState(database), { state: 'behind', pending: ['0010-members'] })
+    // As a server of the release before goes on: it knows nothing of what is filled.
+    let isFilling = true
+    const users = (await database.read.selectFrom('users').select('id').execute()).map(({ id }) => id)
+    const write = async (nth: number) => {
+      const id = users[(nth * 1_709) % users.length] ?? ''
+      await database.transaction(async (tx) => {
+        const managed_by = nth % 3 === 0 ? RELEASED.company : null
+        await tx
+          .updateTable('users')
+          .set({ last_name: `Later ${nth}`, managed_by })
+          .where('id', '=', id)
+          .execute()
+        await writeUserTerms(tx, {
+          id,
+          email: `later${nth}@released.test`,
+          firstName: 'User',
+          lastName: `Later ${nth}`,
+        })
+        if (nth % 2 === 0) await endMembership(tx, id, RELEASED.company, 1)
+      })
+    }
+    const writing = (async () => {
+      let count = 0
+      for (; isFilling || count < 50; count++) await write(count)
+      return count
+    })()
+    const taken = await migrate(database).finally(() => {
+      isFilling = false
+    })
+    assert.deepEqual(taken, ['0010-members'])
+    assert.ok((await writing) >= 50)
+    assert.ok((await assertPeopleTerms(database)) > 10_000)
   })
 
   test(`a step that fails half way leaves nothing of itself, and is taken whole later (${kind})`, async () => {
