@@ -4,12 +4,19 @@ import { DatabaseSync } from 'node:sqlite'
 const OPENING_WAIT_MS = 2_000
 /** Of the file, read in place instead of page by page into a copy: a fifth less work for a look-up (docs/performance.md). */
 const MAPPED_BYTES = 1024 * 1024 * 1024
+/** Of a connection, at most: pages that one transaction changes again and again. With SQLite's 2 MB many users move in a fifth slower. */
+const CACHE_KB = 32 * 1024
+/** Of the log, before a commit brings them into the file: four times SQLite's, so that a page that every transaction changes is brought there less often. */
+const LOG_PAGES = 4_000
 
 /** Opens the file and sets what holds for every connection of ours. */
 export function openSqlite(file: string, options: { readOnly?: boolean } = {}): DatabaseSync {
   const database = new DatabaseSync(file, { readOnly: options.readOnly ?? false, timeout: OPENING_WAIT_MS })
-  database.exec(`PRAGMA mmap_size = ${MAPPED_BYTES}`)
-  if (!options.readOnly) database.exec('PRAGMA journal_mode = WAL; PRAGMA synchronous = FULL; PRAGMA foreign_keys = ON')
+  database.exec(`PRAGMA mmap_size = ${MAPPED_BYTES}; PRAGMA cache_size = -${CACHE_KB}`)
+  if (!options.readOnly) {
+    database.exec('PRAGMA journal_mode = WAL; PRAGMA synchronous = FULL; PRAGMA foreign_keys = ON')
+    database.exec(`PRAGMA wal_autocheckpoint = ${LOG_PAGES}`)
+  }
   // SQLite's own wait blocks the whole process: from here on `beginTransaction` waits for other writers without it.
   database.exec('PRAGMA busy_timeout = 0')
   return database
