@@ -1,8 +1,8 @@
 """Drives one release of the published Python package from outside, as an application would.
 
 Reads one JSON object a line on standard input and answers each with one JSON line on standard output. The first line is
-{"base_url": …}, the only thing about the package that is changed; it is answered with {"release": …}. Every other line
-is one call:
+{"base_url": …}, the only thing about the package that is changed; it is answered with {"release": …}, and may come again, for
+another server. Every other line is one call:
 
     {"application": "crm", "call": "authenticate", "arguments": [name, password], "token": null, "on": null}
 
@@ -104,12 +104,16 @@ def say(answer):
 
 
 def main():
-    config.BASE_URL = json.loads(sys.stdin.readline())['base_url']
-    say({'release': importlib.metadata.version('cloudspot-license-api')})
     kept = {}
     requests = Requests()
     for line in sys.stdin:
-        say(perform(json.loads(line), kept, requests))
+        step = json.loads(line)
+        if 'base_url' in step:
+            config.BASE_URL = step['base_url']
+            kept.clear()
+            say({'release': importlib.metadata.version('cloudspot-license-api')})
+        else:
+            say(perform(step, kept, requests))
 
 
 main()

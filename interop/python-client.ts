@@ -28,13 +28,15 @@ export interface Answer {
 export interface PythonClient extends AsyncDisposable {
   release: string
   perform(step: Step): Promise<Answer>
+  /** From now on it asks another server, with fresh API objects. */
+  turnTo(baseUrl: string): Promise<void>
 }
 
 const driver = fileURLToPath(new URL('./drive.py', import.meta.url))
 
-/** Starts a release with nothing but its base URL changed. It ends with `await using`, and after two minutes in any case. */
+/** Starts a release with nothing but its base URL changed. It ends with `await using`, and after five minutes in any case. */
 export async function startPythonClient(python: string, baseUrl: string): Promise<PythonClient> {
-  const client = startPython(python, [driver], { timeoutMs: 120_000 })
+  const client = startPython(python, [driver], { timeoutMs: 300_000 })
 
   async function exchange(message: unknown): Promise<unknown> {
     client.write(JSON.stringify(message))
@@ -50,6 +52,7 @@ export async function startPythonClient(python: string, baseUrl: string): Promis
     release,
     // drive.py's documented answers.
     perform: async (step) => (await exchange(step)) as Answer,
+    turnTo: async (url) => void (await exchange({ base_url: url })),
     [Symbol.asyncDispose]: () => client.end(),
   }
 }

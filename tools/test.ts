@@ -1,7 +1,7 @@
 // npm test [-- PART-OF-A-PATH … --test-name-pattern=NAME …]: all tests, or some, beside a PostgreSQL of their own.
 import { spawn } from 'node:child_process'
 import { once } from 'node:events'
-import { globSync, mkdtempDisposableSync, readFileSync } from 'node:fs'
+import { accessSync, chmodSync, constants, globSync, mkdtempDisposableSync, readFileSync, statfsSync } from 'node:fs'
 import { availableParallelism, tmpdir } from 'node:os'
 import { join, matchesGlob } from 'node:path'
 import { makeTemplate } from '../packages/server/tests/support/templates.ts'
@@ -34,8 +34,10 @@ if (files.length === 0) {
 async function runTests(files: string[], flags: string[]): Promise<number> {
   // Its data needn't outlive the machine, and without fsync the tests take a fraction of the time.
   await using postgres = await startPostgres({ fsync: false })
-  using folder = mkdtempDisposableSync(join(tmpdir(), 'license-test-'))
+  using folder = mkdtempDisposableSync(join(folderOfFolders(), 'license-test-'))
   const skippedFile = join(folder.path, 'skipped')
+  // A PostgreSQL that a test starts may be somebody else's.
+  chmodSync(folder.path, 0o711)
   const programs = await bundleForTests()
   // Migrated once: each test server has a copy.
   const template = join(folder.path, 'empty-house.db')
@@ -53,6 +55,7 @@ async function runTests(files: string[], flags: string[]): Promise<number> {
     stdio: 'inherit',
     env: {
       ...process.env,
+      TMPDIR: folder.path,
       TEST_POSTGRES_URL: postgres.url('postgres'),
       TEST_POSTGRES_TEMPLATE: 'empty_house',
       TEST_SQLITE_TEMPLATE: template,
@@ -66,6 +69,21 @@ async function runTests(files: string[], flags: string[]): Promise<number> {
   if (process.env.CI !== 'true' || skipped.length === 0) return code ?? 1
   console.error(`With CI=true nothing may be skipped, but ${skipped.length} was: ${skipped.join('; ')}.`)
   return code || 1
+}
+
+/** What the tests' folders need at most, many times over. */
+const ROOM = 2 * 1024 ** 3
+
+/** In memory where a machine has such a place: nothing of a test is to outlive it, and half of the time would be waiting for a disk. */
+function folderOfFolders(): string {
+  try {
+    const { bavail, bsize } = statfsSync('/dev/shm')
+    accessSync('/dev/shm', constants.W_OK)
+    if (bavail * bsize > ROOM) return '/dev/shm'
+  } catch {
+    // Not Linux, or none there.
+  }
+  return tmpdir()
 }
 
 function readSkipped(file: string): string[] {

@@ -114,17 +114,18 @@ for (const database of databases) {
 
     for (const kind of KINDS) {
       test(`T5: ${kind.name} ${kind.home.length === 0 ? 'opens nothing' : `is ${kind.home.join(', ')}, nothing else`}`, async () => {
-        let tried = 0
+        const tries: [Place, secret: string][] = []
         for (const place of PLACES) {
           const secret = await kind.make(server)
-          if (!place.carries(secret)) continue
-          tried++
-          const accepted = await place.accepts(server, secret)
-          await server.lift()
-          assert.equal(accepted, kind.home.includes(place.home), `${kind.name} as ${place.name}`)
+          if (place.carries(secret)) tries.push([place, secret])
         }
+        // A refused password is mostly waiting.
+        const accepted = await Promise.all(tries.map(([place, secret]) => place.accepts(server, secret)))
+        for (const [at, [place]] of tries.entries())
+          assert.equal(accepted[at], kind.home.includes(place.home), `${kind.name} as ${place.name}`)
+        await server.lift()
         // A place that carries none of them would refuse nothing.
-        assert.ok(tried >= PLACES.length - 1, `only ${tried} places were tried`)
+        assert.ok(tries.length >= PLACES.length - 1, `only ${tries.length} places were tried`)
       })
     }
 

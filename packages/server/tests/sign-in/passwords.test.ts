@@ -115,7 +115,7 @@ for (const database of databases) {
         users: passwords.map((password, at) => ({ email: `right${at}@acme.test`, password, ...seat })),
       })
       const salts = new Set<string>()
-      for (const [at, password] of passwords.entries()) {
+      await all(passwords, async (password, at) => {
         const email = `right${at}@acme.test`
         const wrong = changedByOne(password, at)
         assert.notEqual(wrong.normalize('NFKC'), password.normalize('NFKC'))
@@ -123,7 +123,7 @@ for (const database of databases) {
         assert.equal(right.status, 200, `${JSON.stringify(password)}: ${right.text}`)
         assert.equal(refused.status, 401, `${JSON.stringify(wrong)} instead of ${JSON.stringify(password)}`)
         salts.add(assertStrong((await stored(email)).password_hash))
-      }
+      })
       assert.equal(salts.size, passwords.length)
     })
 
@@ -149,29 +149,32 @@ for (const database of databases) {
       assert.equal((await signIn(server, 'long@acme.test', 'y'.repeat(10_000))).status, 401)
     })
 
-    for (const [scheme, hash] of Object.entries(FOREIGN)) {
-      test(`${scheme}: verified as received, and one of ours after one sign-in`, async () => {
-        const email = `${Object.keys(FOREIGN).indexOf(scheme)}@imported.test`
-        await server.seed({ users: [user(email, { password_hash: hash, ...seat })] })
-        assert.deepEqual(await stored(email), { password_hash: hash, password_foreign: 1 })
+    // A refusal is mostly waiting.
+    describe('of other systems', { concurrency: true }, () => {
+      for (const [scheme, hash] of Object.entries(FOREIGN)) {
+        test(`${scheme}: verified as received, and one of ours after one sign-in`, async () => {
+          const email = `${Object.keys(FOREIGN).indexOf(scheme)}@imported.test`
+          await server.seed({ users: [user(email, { password_hash: hash, ...seat })] })
+          assert.deepEqual(await stored(email), { password_hash: hash, password_foreign: 1 })
 
-        // Neither a wrong one nor another spelling, which the other system would not have taken; and neither changes anything.
-        for (const wrong of ['Passwörd für Ünal 12', IMPORTED.normalize('NFD'), `${IMPORTED} `, '', hash]) {
-          assert.equal((await signIn(server, email, wrong)).status, 401, JSON.stringify(wrong))
-        }
-        await server.lift()
-        assert.deepEqual(await stored(email), { password_hash: hash, password_foreign: 1 })
+          // Neither a wrong one nor another spelling, which the other system would not have taken; and neither changes anything.
+          for (const wrong of ['Passwörd für Ünal 12', IMPORTED.normalize('NFD'), `${IMPORTED} `, '', hash]) {
+            assert.equal((await signIn(server, email, wrong)).status, 401, JSON.stringify(wrong))
+          }
+          await server.lift()
+          assert.deepEqual(await stored(email), { password_hash: hash, password_foreign: 1 })
 
-        assert.equal((await signIn(server, email, IMPORTED)).status, 200)
-        const upgraded = await stored(email)
-        assertStrong(upgraded.password_hash)
-        assert.equal(upgraded.password_foreign, 0)
+          assert.equal((await signIn(server, email, IMPORTED)).status, 200)
+          const upgraded = await stored(email)
+          assertStrong(upgraded.password_hash)
+          assert.equal(upgraded.password_foreign, 0)
 
-        assert.equal((await signIn(server, email, IMPORTED.normalize('NFD'))).status, 200)
-        assert.equal((await signIn(server, email, 'Passwörd für Ünal 12')).status, 401)
-        assert.deepEqual(await stored(email), upgraded)
-      })
-    }
+          assert.equal((await signIn(server, email, IMPORTED.normalize('NFD'))).status, 200)
+          assert.equal((await signIn(server, email, 'Passwörd für Ünal 12')).status, 401)
+          assert.deepEqual(await stored(email), upgraded)
+        })
+      }
+    })
 
     test('many first sign-ins at once with an imported password are all right', async () => {
       const email = 'at-once@imported.test'
@@ -257,17 +260,21 @@ for (const database of databases) {
       ]
       for (const rich of [false, true]) {
         const answers = new Map<string, string[]>()
-        for (const name of names) {
+        await all(names, async (name) => {
           const { status, headers, text } = await signIn(server, name, 'a wrong password', { rich })
           const told = [...headers].filter(([header]) => !['x-request-id', 'date'].includes(header))
           const bytes = JSON.stringify([status, told, text.replace(/"request_id":"[^"]+"/, '')])
           answers.set(bytes, [...(answers.get(bytes) ?? []), name])
-        }
+        })
         assert.equal(answers.size, 1, JSON.stringify([...answers]))
         assert.match([...answers.keys()][0] ?? '', /^\[401,/)
       }
     })
   })
+}
+
+async function all<T>(items: readonly T[], show: (item: T, at: number) => Promise<void>): Promise<void> {
+  await Promise.all(items.map(show))
 }
 
 /** OWASP's least for argon2id, with a salt of its own. Returns the salt. */
