@@ -27,7 +27,7 @@ export const drill: Drill = {
   title: 'no event is lost, none invented, while servers are killed and receivers fail',
   databases: ['sqlite', 'postgres'],
   async run(env) {
-    const [changes, rolledBack] = env.quick ? [600, 60] : [10_000, 1_000]
+    const [changes, rolledBack] = env.quick ? [300, 40] : [10_000, 1_000]
     const place = await newPlace(env)
     const settings = { ...place.settings, ...TO_THIS_MACHINE }
     const people = (prefix: string, many: number) =>
@@ -60,7 +60,7 @@ export const drill: Drill = {
     let isChanging = true
     const killing = (async () => {
       while (isChanging) {
-        await sleep(random.whole(1_500, env.quick ? 2_500 : 5_000))
+        await sleep(random.whole(env.quick ? 700 : 1_500, env.quick ? 1_500 : 5_000))
         if (!isChanging) return
         await server.kill()
         done.kills++

@@ -19,7 +19,6 @@ const WITHIN_MS = 30_000
 const BATCH = 500
 /** Longer than any answer may take that is not a stream. */
 const SLOW_MS = 12_000
-const KILLS = 5
 const START = 7_013
 
 export const drill: Drill = {
@@ -147,19 +146,19 @@ function watchLookUps(server: ServerProcess, token: string) {
 /** A file whose import is killed several times, and begun again each time. */
 async function killedImport(env: DrillEnv, place: Place, key: string, first: ServerProcess, port: number) {
   const random = new Random(START)
-  const users = 20_000
+  const [users, wanted] = env.quick ? [6_000, 3] : [20_000, 5]
   const file = await writeUsers(join(env.stage.folder(), 'more.csv'), 'killed', users)
   let server = first
   let kills = 0
   let told: Told | undefined
   while (!told) {
     const moving = moveIn(server.url, key, file).catch(() => undefined)
-    if (kills === KILLS) {
+    if (kills === wanted) {
       told = await moving
       if (!told) throw new Error('the import did not end')
       break
     }
-    await sleep(200 + random.whole(0, 1_500))
+    await sleep(200 + random.whole(0, env.quick ? 600 : 1_500))
     await server.kill()
     await moving
     kills++
@@ -175,7 +174,7 @@ async function killedImport(env: DrillEnv, place: Place, key: string, first: Ser
   return {
     server,
     line: {
-      what: `an import of ${count(users)} users, the server killed ${KILLS} times, begun again each time`,
+      what: `an import of ${count(users)} users, the server killed ${kills} times, begun again each time`,
       measured: `${count(told.created)} created and ${told.refused} refused by its own count, ${count(Number(stored?.n))} stored, ${count(Number(audited?.n))} audited; ${faults.length} faults in the database`,
       wanted: 'each once, 0 faults',
       passed: numbers.every((number) => number === users) && faults.length === 0,

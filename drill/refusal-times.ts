@@ -52,9 +52,9 @@ export const drill: Drill = {
     }
     const asking = Object.fromEntries(ASKING.map((state) => [state, statesOf(env)[state] ?? (() => undefined)]))
     return [
-      await measure(env, statesOf(env), env.quick ? 40 : 200, {}),
+      await measure(env, statesOf(env), env.quick ? 24 : 200, {}),
       // Of these some are asked for elsewhere, and some are not.
-      await measure(env, asking, env.quick ? 12 : 100, old.env),
+      await measure(env, asking, env.quick ? 8 : 100, old.env),
     ]
   },
 }

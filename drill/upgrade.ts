@@ -23,11 +23,9 @@ export const drill: Drill = {
   async run(env) {
     const kills = env.quick ? 3 : 20
     const lines: Measured[] = []
-    // In the short form the first one, whose way is the longest, and the last.
-    for (const release of env.quick
-      ? new Set([RELEASES[0], RELEASES.at(-1)].filter((each) => each !== undefined))
-      : RELEASES) {
-      const house = await releasedHouse(env, release, env.quick ? 10_000 : 60_000)
+    // In the short form the first one, whose way is the longest.
+    for (const release of env.quick ? RELEASES.slice(0, 1) : RELEASES) {
+      const house = await releasedHouse(env, release, env.quick ? 6_000 : 60_000)
       lines.push(await killMigrations(env, house, kills), await killServes(env, house, kills))
     }
     return lines

@@ -7,7 +7,7 @@ export type Drill = {
   promise: string
   title: string
   databases: readonly DatabaseKind[]
-  /** Whether nothing but times decides, which a machine that shares its cores can spoil: with --quick such a drill may fail once. */
+  /** Whether nothing but times decides, which a machine that shares its cores can spoil: with --quick such a drill may fail once, and none other runs beside it. */
   isTimed?: boolean
   /** Runs once for each of its databases. */
   run(env: DrillEnv): Promise<Measured[]>
