@@ -4,7 +4,7 @@ import { CommandError } from './errors.ts'
 import { clean } from './output/clean.ts'
 
 /** Whether somebody sits at a terminal who can be asked. */
-function isAttended(): boolean {
+export function isAttended(): boolean {
   return process.stdin.isTTY === true && process.stderr.isTTY === true
 }
 
@@ -32,9 +32,21 @@ export async function askPassword(email: string): Promise<string> {
   return first
 }
 
-async function askHidden(message: string, fault: (typed: string) => string | undefined): Promise<string> {
+/** An application's secret from whoever sits at the terminal, hidden; undefined where nobody can be asked. */
+export async function askSecret(application: string): Promise<string | undefined> {
+  if (!isAttended()) return undefined
+  const fault = (typed: string) => (typed.trim() === '' ? 'It is empty.' : undefined)
+  const typed = await askHidden(`The secret of ${clean(application)}`, fault, 'Nothing was asked for.')
+  return typed.trim()
+}
+
+async function askHidden(
+  message: string,
+  fault: (typed: string) => string | undefined,
+  cancelled = 'Nothing was changed.',
+): Promise<string> {
   const typed = await prompt({ message, validate: (value) => fault(value ?? ''), output: process.stderr })
-  if (isCancel(typed)) throw new CommandError('Nothing was changed.')
+  if (isCancel(typed)) throw new CommandError(cancelled)
   return typed
 }
 

@@ -17,17 +17,21 @@ type Handle<Args extends unknown[], Options> = (
 export function onHouse<Args extends unknown[], Options = unknown>(
   handle: Handle<Args, Options>,
 ): (...given: unknown[]) => Promise<void> {
+  return withoutKey<Args, Options>(async (out, args, options) => {
+    const { server, key } = readSettings(options, out.note)
+    await handle({ admin: new LicenseAdmin({ baseUrl: server, apiKey: key }), out, server }, args, options)
+  })
+}
+
+/** An action that no API key is needed for. */
+export function withoutKey<Args extends unknown[], Options = unknown>(
+  handle: (out: Out, args: Args, options: Options & GlobalOptions) => Promise<void>,
+): (...given: unknown[]) => Promise<void> {
   return async (...given) => {
     // Commander hands on the arguments, the command's options, and the command.
     const command = given.at(-1) as Command
     const options = command.optsWithGlobals<Options & GlobalOptions>()
-    const out = createOut(options.json === true)
-    const { server, key } = readSettings(options, out.note)
-    await handle(
-      { admin: new LicenseAdmin({ baseUrl: server, apiKey: key }), out, server },
-      given.slice(0, -2) as Args,
-      options,
-    )
+    await handle(createOut(options.json === true), given.slice(0, -2) as Args, options)
   }
 }
 

@@ -13,6 +13,7 @@ import { impersonationCommand } from './commands/impersonation.ts'
 import { importCommand } from './commands/import.ts'
 import { keyCommand } from './commands/key.ts'
 import { licenseCommand } from './commands/license.ts'
+import { listenCommand } from './commands/listen.ts'
 import { memberCommand } from './commands/member.ts'
 import { planCommand } from './commands/plan.ts'
 import { roleCommand } from './commands/role.ts'
@@ -43,6 +44,7 @@ const COMMANDS = [
   impersonationCommand,
   endpointCommand,
   deliveryCommand,
+  listenCommand,
   explainCommand,
   planCommand,
   applyCommand,

@@ -81,7 +81,8 @@ function fieldOf(path: string): string {
   return `${OPTIONS[first] ?? first}${place}` || 'this'
 }
 
-function ended(text: string): string {
+/** As a sentence. */
+export function ended(text: string): string {
   return /[.!?]$/.test(text) ? text : `${text}.`
 }
 

@@ -17,7 +17,8 @@ export function chosenServer({ server }: GlobalOptions): string {
   return server ?? (process.env.LICENSE_SERVER || DEFAULT_SERVER)
 }
 
-function readServer(typed: string): string {
+/** @throws CommandError for what is no plain address */
+export function readServer(typed: string): string {
   const url = URL.canParse(typed) ? new URL(typed) : undefined
   // What was typed is not repeated where it may hold a password.
   if (url && (url.username !== '' || url.password !== ''))
@@ -37,7 +38,7 @@ function readKey({ keyFile }: GlobalOptions, warn: (line: string) => void): stri
   const [typed, place] =
     keyFile === undefined
       ? [process.env.LICENSE_API_KEY ?? '', 'LICENSE_API_KEY']
-      : [readKeyFile(keyFile, warn), keyFile]
+      : [readOwnFile(keyFile, 'key file', warn), keyFile]
   const key = typed.trim()
   if (key === '' && keyFile === undefined)
     throw new CommandError(
@@ -51,7 +52,35 @@ function readKey({ keyFile }: GlobalOptions, warn: (line: string) => void): stri
   throw new CommandError(`${place} holds no API key. It is one line that begins with clk_.`, 2)
 }
 
-function readKeyFile(path: string, warn: (line: string) => void): string {
+/** The application that is meant, where none is named. */
+export function usualApplication(): string | undefined {
+  return process.env.LICENSE_APPLICATION?.trim() || undefined
+}
+
+export type SecretSetting = 'LICENSE_APPLICATION_SECRET' | 'LICENSE_WEBHOOK_SECRET'
+
+/**
+ * A secret, and where it stands: in the file that an option names, else in a variable or in the file that its `…_FILE` names.
+ *
+ * @throws CommandError for a file that can't be read or is empty, and where both variables are set
+ */
+export function readSecret(
+  name: SecretSetting,
+  file: string | undefined,
+  warn: (line: string) => void,
+): { text: string; place: string } | undefined {
+  const direct = process.env[name]?.trim() || undefined
+  const ofFile = process.env[`${name}_FILE`]?.trim() || undefined
+  if (file === undefined && direct !== undefined && ofFile !== undefined)
+    throw new CommandError(`${name} and ${name}_FILE are both set: leave one out.`, 2)
+  const path = file ?? ofFile
+  if (path === undefined) return direct === undefined ? undefined : { text: direct, place: name }
+  const text = readOwnFile(path, 'file', warn).trim()
+  if (text === '') throw new CommandError(`The file ${path} is empty: it should hold a secret.`, 2)
+  return { text, place: path }
+}
+
+function readOwnFile(path: string, what: string, warn: (line: string) => void): string {
   let text: string
   let mode: number
   try {
@@ -59,7 +88,7 @@ function readKeyFile(path: string, warn: (line: string) => void): string {
     text = readFileSync(path, 'utf8')
   } catch (cause) {
     const { code } = cause as NodeJS.ErrnoException // As node:fs throws.
-    throw new CommandError(`The key file ${path} can't be read (${code}).`, 2)
+    throw new CommandError(`The ${what} ${path} can't be read (${code}).`, 2)
   }
   if (process.platform !== 'win32' && (mode & 0o077) !== 0)
     warn(`Other users of this machine may read ${path}: chmod 600 ${path}`)

@@ -107,7 +107,7 @@ export class LicenseClient<Slugs extends string = string> {
    *
    * @example
    * ```ts
-   * const license = new LicenseClient('crm', { baseUrl: 'https://license.example', secret: process.env.LICENSE_SECRET })
+   * const license = new LicenseClient('crm', { baseUrl: 'https://license.example', secret: process.env.LICENSE_APPLICATION_SECRET })
    * const places = new Map<string, string>()
    * for await (const { event, cursor } of license.events(places.get('events'))) {
    *   if (event.type === 'permissions.updated') console.log(event.data.user.email, event.data.permissions)
@@ -126,7 +126,7 @@ export class LicenseClient<Slugs extends string = string> {
    *
    * @example
    * ```ts
-   * const license = new LicenseClient('crm', { baseUrl: 'https://license.example', secret: process.env.LICENSE_SECRET })
+   * const license = new LicenseClient('crm', { baseUrl: 'https://license.example', secret: process.env.LICENSE_APPLICATION_SECRET })
    * const snapshot = await license.snapshot()
    * for await (const { user, company, permissions } of snapshot) console.log(user.email, company.name, permissions)
    * for await (const { event } of license.events(snapshot.cursor)) console.log(event.type)

@@ -25,6 +25,11 @@ export interface EventsOptions {
   waitSeconds?: number | undefined
   /** Told of each time that the server can't be reached or is busy. It is tried again, for as long as you listen. */
   onUnavailable?: ((error: LicenseServerUnavailable | TooManyAttempts) => void) | undefined
+  /**
+   * Told where to go on after each answer of the server: when you have asked for more than the events in it, and also when there were
+   * none. So a place that you keep is there before the first event, and does not grow old while nothing happens.
+   */
+  onCursor?: ((cursor: string) => void) | undefined
 }
 
 /** Of an empty answer that came at once: a server that closes, or that has too many who wait. */
@@ -42,12 +47,12 @@ export async function* listen(
     throw new TypeError('waitSeconds must be 1 to 25')
   if (cursor !== undefined && !isHeaderValue(cursor)) throw new TypeError('That is no cursor of a License server')
   checkTimeout(timeout)
-  const ask = (after: string | undefined) => {
-    const query = { after, ...(after !== undefined && { wait: String(waitSeconds) }) }
+  const ask = (after: string | undefined, wait: number) => {
+    const query = { after, ...(wait > 0 && { wait: String(wait) }) }
     return request(
       connection,
       { name: 'events', method: 'GET', path: 'application/events', query, repeatable: false },
-      { signal, timeout: timeout + waitSeconds * 1_000 },
+      { signal, timeout: timeout + wait * 1_000 },
     )
   }
   let failures = 0
@@ -55,7 +60,8 @@ export async function* listen(
     const since = performance.now()
     let page: FeedPage
     try {
-      page = readPage(await ask(after))
+      // Answered at once where there was no answer before, so that it shows when the server is back.
+      page = readPage(await ask(after, after === undefined || failures > 0 ? 0 : waitSeconds))
     } catch (error) {
       if (!(error instanceof LicenseServerUnavailable || error instanceof TooManyAttempts)) throw error
       options.onUnavailable?.(error)
@@ -68,6 +74,7 @@ export async function* listen(
       const isLast = at === page.events.length - 1
       yield { event, cursor: isLast ? page.cursor : (after ?? page.cursor) }
     }
+    options.onCursor?.(page.cursor)
     const isIdle = page.events.length === 0 && after !== undefined
     after = page.cursor
     const left = SHORTEST_MS - (performance.now() - since)

@@ -2,21 +2,13 @@ import type { DeliveryWithAttempts, Endpoint, EndpointDialect, EndpointEventType
 import { type Command, Option } from 'commander'
 import { requireYes } from '../ask.ts'
 import { examples, given, noun, noVerb, onHouse, requireChanges, several, wholeNumber } from '../command.ts'
+import { EVENT_TYPES } from '../event-types.ts'
 import { findEndpoint } from '../find.ts'
 import { printList } from '../list.ts'
 import { record } from '../output/table.ts'
 import { showMoment } from '../output/when.ts'
 
 type Fields = { type?: string[]; description?: string }
-
-const TYPES = [
-  'permissions.updated',
-  'user.created',
-  'user.updated',
-  'user.deleted',
-  'company.updated',
-  'license.updated',
-]
 
 export function endpointCommand(program: Command): void {
   const endpoint = noun(
@@ -202,7 +194,7 @@ export function endpointCommand(program: Command): void {
 
 function withFields(command: Command): Command {
   return command
-    .option('--type <type...>', `these events alone: ${TYPES.join(', ')}; or all`, several)
+    .option('--type <type...>', `these events alone: ${EVENT_TYPES.join(', ')}; or all`, several)
     .option('--description <text>', 'for people')
 }
 

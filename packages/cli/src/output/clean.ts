@@ -31,7 +31,7 @@ export function cleanJson(value: unknown, indent?: number): string {
   )
 }
 
-/** Without the API keys that somebody may have typed in a wrong place. */
+/** Without the keys and secrets that somebody may have typed in a wrong place. */
 export function withoutKeys(text: string): string {
-  return text.replace(/\b(clk|clt|clo|whsec)_[A-Za-z0-9_-]{4,}/g, '$1_…')
+  return text.replace(/\b(clk|cls|clt|clo|whsec)_[A-Za-z0-9_-]{4,}/g, '$1_…')
 }

@@ -26,6 +26,10 @@ export class CommandLine {
     return this.#env.LICENSE_API_KEY ?? ''
   }
 
+  get env(): Readonly<Record<string, string>> {
+    return this.#env
+  }
+
   run(args: readonly string[], { env, input }: More = {}): Promise<Ran> {
     return runProgram(CLI_PROGRAM, { ...this.#env, ...env }, args, input)
   }

@@ -27,7 +27,7 @@ export type HookReceiver = AsyncDisposable & {
 /** Where the server must be allowed to call to. */
 export const TO_THIS_MACHINE = { LICENSE_ALLOWED_NETWORKS: '127.0.0.0/8' }
 
-export async function startHookReceiver(path = '/hook'): Promise<HookReceiver> {
+export async function startHookReceiver(path = '/hook', atPort = 0): Promise<HookReceiver> {
   const waiting = new Set<() => void>()
   const server = createServer(async (request, response) => {
     let raw = ''
@@ -38,7 +38,7 @@ export async function startHookReceiver(path = '/hook'): Promise<HookReceiver> {
     receiver.received.push(received)
     for (const look of waiting) look()
   })
-  await new Promise<void>((resolve) => server.listen(0, '127.0.0.1', resolve))
+  await new Promise<void>((resolve) => server.listen(atPort, '127.0.0.1', resolve))
   const { port } = server.address() as AddressInfo // Of a port, not of a pipe.
   const receiver: HookReceiver = {
     url: `http://127.0.0.1:${port}${path}`,
