@@ -16,6 +16,7 @@ export class TokenUse {
   #pending = new Map<string, number>()
   /** Those that are being stored, or were last: what was read before that is older. */
   #storing: ReadonlyMap<string, number> = new Map()
+  #turn: Promise<void> = Promise.resolve()
 
   /** Notes a use at `now`, unless what is stored is recent enough. */
   note(hash: string, storedAt: number, now: number): void {
@@ -27,8 +28,14 @@ export class TokenUse {
     return Math.max(storedAt, this.#pending.get(hash) ?? 0, this.#storing.get(hash) ?? 0)
   }
 
-  /** Stores what is pending, in batches; what fails is kept for the next time. */
-  async flush(db: Database): Promise<void> {
+  /** Stores what is pending, in batches; what fails is kept for the next time. One after the other: what is being stored is known until it is. */
+  flush(db: Database): Promise<void> {
+    const done = this.#turn.then(() => this.#store(db))
+    this.#turn = done.catch(() => undefined)
+    return done
+  }
+
+  async #store(db: Database): Promise<void> {
     const pending = this.#pending
     this.#pending = new Map()
     this.#storing = pending

@@ -176,8 +176,11 @@ for (const database of databases) {
       const slow = { ...db, transaction: <T>(act: (tx: Tx) => Promise<T>) => disk.then(() => db.transaction(act)) }
       const storing = tokenUse.flush(slow)
       assert.equal(await nodes.ask(0, token, 'vault'), 200)
+      // Nor is it forgotten when storing begins once more meanwhile.
+      const again = tokenUse.flush(db)
+      assert.equal(await nodes.ask(0, token, 'vault'), 200)
       goOn()
-      await storing
+      await Promise.all([storing, again])
       assert.equal(await nodes.ask(0, token, 'vault'), 200)
     })
 

@@ -59,6 +59,12 @@ export async function fullHouse(kind: DatabaseKind): Promise<FullHouse> {
   const folder = mkdtempSync(join(tmpdir(), 'license-full-'))
   const place = placeAt(folder, await addressFor(kind, folder))
   const { env } = place
+  const opens = await fill(kind, env)
+  await noteDue(env)
+  return { ...place, ...opens }
+}
+
+async function fill(kind: DatabaseKind, env: Environment) {
   await using server = await startServer(kind, { house: SMALL_HOUSE, env: { ...env, ...TO_THIS_MACHINE } })
   await server.seed(MANAGED_HOUSE_BESIDE)
   const key = await makeKey(server)
@@ -94,7 +100,23 @@ export async function fullHouse(kind: DatabaseKind): Promise<FullHouse> {
   await sealAll(server.ctx.db, server.ctx.keys)
   await noteDeliveries(server)
   await noteEvents(server)
-  return { ...place, token, oneTime, apiKey: key }
+  return { token, oneTime, apiKey: key }
+}
+
+/** Where no server works it off. */
+async function noteDue(env: Environment): Promise<void> {
+  const db = openDatabase(readConfig(env).database, { poolSize: 1, onIdleError: () => undefined })
+  try {
+    const due = { user_id: BERT, company_id: null, application_id: null, place: null, at: 1, worked_at: 1 }
+    await db.transaction((tx) =>
+      tx
+        .insertInto('due')
+        .values({ id: 'a-mark', ...due })
+        .execute(),
+    )
+  } finally {
+    await db.close()
+  }
 }
 
 /** Where nobody listens: an endpoint with two secrets, a try that failed, and the last token of a site before 6.2. Gives its secrets. */
@@ -108,15 +130,11 @@ export async function noteDeliveries(server: TestServer): Promise<string[]> {
   return [secret, rotated.secret, await issue(server, ANNA, 'vault')]
 }
 
-/** One of each that is told, and something that is not told yet. */
+/** One of each that is told. */
 export async function noteEvents({ ctx }: Pick<TestServer, 'ctx'>): Promise<void> {
   const [at, version] = [ctx.now(), ctx.now()]
   await ctx.db.transaction(async (tx) => {
     const of = { application_id: 'crm', user_id: BERT, company_id: MANAGED_ACME }
-    await tx
-      .insertInto('due')
-      .values({ id: 'a-mark', user_id: BERT, company_id: null, application_id: null, place: null, at, worked_at: at })
-      .execute()
     await tx
       .insertInto('announced')
       .values({ ...of, version, permissions: 'list use_app' })
