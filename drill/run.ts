@@ -94,14 +94,14 @@ async function runDrills(drills: readonly Drill[]): Promise<number> {
 
   const lines: Line[] = []
   for (const drill of drills) {
-    const found: (() => Promise<Line[]>)[] = drill.databases.map((database) => async () => {
+    const runs: (() => Promise<Line[]>)[] = drill.databases.map((database) => async () => {
       const first = await runDrill(drill, database, stage)
       const isOver = first.every(({ passed }) => passed) || !(options.quick && drill.isTimed)
       return isOver ? first : onceMore(drill, database, stage)
     })
     // Where a figure decides, the machine is its own.
-    if (options.quick && !drill.isTimed) lines.push(...(await Promise.all(found.map((run) => run()))).flat())
-    else for (const run of found) lines.push(...(await run()))
+    if (options.quick && !drill.isTimed) lines.push(...(await Promise.all(runs.map((run) => run()))).flat())
+    else for (const run of runs) lines.push(...(await run()))
   }
   console.log(`\n${asTable(lines)}\n`)
   const failed = lines.filter((line) => !line.passed).length
@@ -113,9 +113,7 @@ async function runDrills(drills: readonly Drill[]): Promise<number> {
 
 /** The table says so; what fails again fails. */
 async function onceMore(drill: Drill, database: DatabaseKind, stage: Stage): Promise<Line[]> {
-  console.error(
-    `  ${drill.promise} (${DATABASES[database]}) once more: the machine may have been busy with something else`,
-  )
+  console.error(`  ${nameOf(drill, database)} once more: the machine may have been busy with something else`)
   const found = await runDrill(drill, database, stage)
   return found.map((line) => ({ ...line, what: `${line.what} (second try)` }))
 }
@@ -123,7 +121,7 @@ async function onceMore(drill: Drill, database: DatabaseKind, stage: Stage): Pro
 async function runDrill(drill: Drill, database: DatabaseKind, stage: Stage): Promise<Line[]> {
   const { promise, title } = drill
   const startedAt = performance.now()
-  const name = `${promise} (${DATABASES[database]})`
+  const name = nameOf(drill, database)
   const say = (text: string) => console.error(`  ${name} ${text}`)
   console.error(`${name} ${title}`)
   const measured = await drill
@@ -135,6 +133,11 @@ async function runDrill(drill: Drill, database: DatabaseKind, stage: Stage): Pro
   for (const { what, measured: found, passed } of measured) say(`${passed ? '✓' : '✗'} ${what}: ${found}`)
   say(`took ${seconds(performance.now() - startedAt)}`)
   return measured.map((each) => ({ ...each, promise, title, database }))
+}
+
+/** Before each line: two may run side by side. */
+function nameOf({ promise }: Drill, database: DatabaseKind): string {
+  return `${promise} (${DATABASES[database]})`
 }
 
 function asTable(lines: readonly Line[]): string {

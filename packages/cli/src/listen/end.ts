@@ -1,3 +1,4 @@
+import { cleanJson } from '../output/clean.ts'
 import type { Out } from '../output/out.ts'
 import type { Tally } from './listening.ts'
 
@@ -15,7 +16,7 @@ export type Typed = {
 /** How it ended, and how to go on. */
 export function tellEnd(out: Out, { events, cursor, missed }: Tally, typed: Typed): void {
   if (cursor === undefined) return
-  if (out.isJson) out.raw(`${JSON.stringify({ state: 'ended', events, missed: missed.count, cursor })}\n`)
+  if (out.isJson) out.raw(`${cleanJson({ state: 'ended', events, missed: missed.count, cursor })}\n`)
   const count = events === 1 ? '1 event' : `${events} events`
   out.note(`Ended after ${count}${missed.count > 0 ? `; not taken: ${missed.count}` : ''}.`)
   out.note(`Go on from here: ${commandFrom(cursor, typed)}`)

@@ -1,5 +1,5 @@
 import { spawn } from 'node:child_process'
-import type { Ran } from '../../../server/tests/commands/run.ts'
+import { type Ran, shared } from '../../../server/tests/commands/run.ts'
 import { CLI_PROGRAM } from '../../../server/tests/support/programs.ts'
 import type { CommandLine } from './run.ts'
 
@@ -18,9 +18,8 @@ export type Running = AsyncDisposable & {
 }
 
 export function start(cli: CommandLine, args: readonly string[], env: Record<string, string> = {}): Running {
-  const { PATH = '', NODE_COMPILE_CACHE } = process.env
   const child = spawn(process.execPath, ['--conditions=cloudspot-source', CLI_PROGRAM, ...args], {
-    env: { PATH, ...(NODE_COMPILE_CACHE !== undefined && { NODE_COMPILE_CACHE }), ...cli.env, ...env },
+    env: { ...shared(), ...cli.env, ...env },
     stdio: ['ignore', 'pipe', 'pipe'],
   })
   const said = { stdout: '', stderr: '' }

@@ -80,7 +80,7 @@ async function listByTerm(db: Db, { after, limit }: UserQuery, range: Range): Pr
     .selectFrom('user_terms as t')
     .select(['t.term', 't.user_id as id'])
     .where(isFirstOf(range))
-    .where(isFrom(after, range))
+    .where(isFrom(after, range.prefix))
     .orderBy('t.term')
     .orderBy('t.user_id')
     .limit(limit)
@@ -94,7 +94,7 @@ function isFirstOf({ prefix, end }: Range) {
 }
 
 /** One comparison where the index is entered: the later of the range's beginning and the last page's end. */
-function isFrom(after: UserPlace | undefined, { prefix }: Range) {
+function isFrom(after: UserPlace | undefined, prefix: string) {
   return after?.term.startsWith(prefix)
     ? sql<boolean>`(t.term, t.user_id) > (${after.term}, ${after.id})`
     : sql<boolean>`t.term >= ${prefix}`
@@ -116,7 +116,7 @@ async function searchPeople(
         .where('t.is_member', '=', isMember)
         .where('t.is_address', '=', isAddress)
         .where(range ? isFirstOf(range) : sql<boolean>`true`)
-        .where(isFrom(after, range ?? { prefix: '', end: '' }))
+        .where(isFrom(after, range?.prefix ?? ''))
         .orderBy('t.term')
         .orderBy('t.user_id')
         .limit(limit)

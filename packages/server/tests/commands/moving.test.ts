@@ -6,7 +6,6 @@ import { DatabaseSync } from 'node:sqlite'
 import { test } from 'node:test'
 import { fileURLToPath } from 'node:url'
 import { readConfig } from '../../src/config.ts'
-import { openDatabase } from '../../src/db/database.ts'
 import { openSnapshot } from '../../src/db/house-snapshot.ts'
 import { allSteps } from '../../src/db/migrate.ts'
 import { writeHouse } from '../../src/imports/house-export.ts'
@@ -15,7 +14,7 @@ import { openHouseFile } from '../../src/imports/house-source.ts'
 import { readKeyRing } from '../../src/keys/ring.ts'
 import { ask, askFor } from '../support/admin.ts'
 import { call } from '../support/calls.ts'
-import { emptyPlace, type FullHouse, fullHouse } from '../support/full-house.ts'
+import { emptyPlace, type FullHouse, fullHouse, onDatabase } from '../support/full-house.ts'
 import { makeReleased, RELEASED } from '../support/released.ts'
 import { databases, newDatabase } from '../support/server.ts'
 import { runCommand, startServe } from './run.ts'
@@ -35,21 +34,20 @@ async function exported(house: Pick<FullHouse, 'env' | 'folder'>): Promise<strin
 
 /** What makes one number after the other goes on where it was. */
 async function requireNextSeat(env: FullHouse['env'], above: number): Promise<void> {
-  const db = openDatabase(readConfig(env).database, { poolSize: 1, onIdleError: () => undefined })
   try {
-    await db.transaction(async (tx) => {
-      const seat = await tx.selectFrom('seats').selectAll().limit(1).executeTakeFirstOrThrow()
-      const { number: _number, ...rest } = seat
-      await tx.deleteFrom('grants').where('seat', '=', seat.number).execute()
-      await tx.deleteFrom('seats').where('number', '=', seat.number).execute()
-      const made = await tx.insertInto('seats').values(rest).returning('number').executeTakeFirstOrThrow()
-      assert.ok(made.number > above, `${made.number} after ${above}`)
-      throw new Error('taken back')
-    })
+    await onDatabase(env, (db) =>
+      db.transaction(async (tx) => {
+        const seat = await tx.selectFrom('seats').selectAll().limit(1).executeTakeFirstOrThrow()
+        const { number: _number, ...rest } = seat
+        await tx.deleteFrom('grants').where('seat', '=', seat.number).execute()
+        await tx.deleteFrom('seats').where('number', '=', seat.number).execute()
+        const made = await tx.insertInto('seats').values(rest).returning('number').executeTakeFirstOrThrow()
+        assert.ok(made.number > above, `${made.number} after ${above}`)
+        throw new Error('taken back')
+      }),
+    )
   } catch (error) {
     if (!(error instanceof Error) || error.message !== 'taken back') throw error
-  } finally {
-    await db.close()
   }
 }
 
@@ -272,9 +270,7 @@ for (const database of databases) {
     using house = await fullHouse(database)
     writeFileSync(join(house.folder, 'keys.json'), RELEASED.keys)
     using old = await emptyPlace(house, database)
-    const db = openDatabase(readConfig(old.env).database, { poolSize: 1, onIdleError: () => undefined })
-    await makeReleased(db, '0003-seat-numbers', 1_100)
-    await db.close()
+    await onDatabase(old.env, (db) => makeReleased(db, '0003-seat-numbers', 1_100))
     for (const args of [
       ['export', '-'],
       ['move', `sqlite:${join(house.folder, 'other.db')}`],

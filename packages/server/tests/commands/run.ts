@@ -31,7 +31,7 @@ export async function runProgram(
 }
 
 /** Of the shell's settings no more than what it takes to run a program, and where what was compiled once is found. */
-function shared(): Environment {
+export function shared(): Environment {
   const { PATH = '', NODE_COMPILE_CACHE } = process.env
   return { PATH, ...(NODE_COMPILE_CACHE !== undefined && { NODE_COMPILE_CACHE }) }
 }

@@ -3,7 +3,7 @@ import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { sealAll } from '../../src/audit/chain.ts'
 import { readConfig } from '../../src/config.ts'
-import { openDatabase } from '../../src/db/database.ts'
+import { type Database, openDatabase } from '../../src/db/database.ts'
 import type { Environment } from '../commands/run.ts'
 import { askFor, BERT, ACME as MANAGED_ACME, MANAGED_HOUSE, makeKey } from './admin.ts'
 import { signIn } from './calls.ts'
@@ -45,10 +45,15 @@ function placeAt(folder: string, url: string) {
   }
 }
 
-export async function tablesOf(env: Environment): Promise<Record<string, Rows>> {
+export function tablesOf(env: Environment): Promise<Record<string, Rows>> {
+  return onDatabase(env, (db) => allTables({ ctx: { db } }, { withSeals: true }))
+}
+
+/** Opens the database of these settings for some work beside any server, and closes it. */
+export async function onDatabase<T>(env: Environment, work: (db: Database) => Promise<T>): Promise<T> {
   const db = openDatabase(readConfig(env).database, { poolSize: 1, onIdleError: () => undefined })
   try {
-    return await allTables({ ctx: { db } }, { withSeals: true })
+    return await work(db)
   } finally {
     await db.close()
   }
@@ -105,18 +110,9 @@ async function fill(kind: DatabaseKind, env: Environment) {
 
 /** Where no server works it off. */
 async function noteDue(env: Environment): Promise<void> {
-  const db = openDatabase(readConfig(env).database, { poolSize: 1, onIdleError: () => undefined })
-  try {
-    const due = { user_id: BERT, company_id: null, application_id: null, place: null, at: 1, worked_at: 1 }
-    await db.transaction((tx) =>
-      tx
-        .insertInto('due')
-        .values({ id: 'a-mark', ...due })
-        .execute(),
-    )
-  } finally {
-    await db.close()
-  }
+  const of = { user_id: BERT, company_id: null, application_id: null }
+  const due = { ...of, id: 'a-mark', place: null, at: 1, worked_at: 1 }
+  await onDatabase(env, (db) => db.transaction((tx) => tx.insertInto('due').values(due).execute()))
 }
 
 /** Where nobody listens: an endpoint with two secrets, a try that failed, and the last token of a site before 6.2. Gives its secrets. */
